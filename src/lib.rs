@@ -1,0 +1,15 @@
+//! `hailer` sweeps address ranges for FTP and mail servers: it opens each endpoint, waits for its greeting, and hands
+//! on one [`Observation`] that says what answered.
+//!
+//! ```text
+//! targets ─► schedule ─► probe ───────────────────────► classify ─► output
+//! what       order       connect ► (tls) ► greeting ►   software    csv, ndjson, text
+//!                        farewell
+//!            └────────── scan.rs drives them; an Observation is what they hand on ──────┘
+//! ```
+
+mod classify;
+pub mod observation;
+pub mod output;
+
+pub use observation::{Observation, Outcome, Service};

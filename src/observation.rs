@@ -1,0 +1,436 @@
+//! What the stages hand on: an [`Observation`] is all that is known of one endpoint, and becomes one row.
+//!
+//! The probe fills in what it saw, classification adds what that means, an output writes it down. Nothing here does
+//! anything; what befell an endpoint is data, never an error.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// The service that is expected at a port, which decides who speaks first and whether TLS comes before everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Service {
+    /// FTP, RFC 959, usually port 21.
+    Ftp,
+    /// FTP inside TLS from the first byte, usually port 990.
+    Ftps,
+    /// SMTP between servers, RFC 5321, usually port 25.
+    Smtp,
+    /// Message submission, RFC 6409, usually port 587.
+    Submission,
+    /// Message submission inside TLS from the first byte, RFC 8314, usually port 465.
+    Smtps,
+}
+
+impl Service {
+    /// Every service, in the order in which they are listed to people.
+    pub const ALL: [Self; 5] = [Self::Ftp, Self::Ftps, Self::Smtp, Self::Submission, Self::Smtps];
+
+    /// The name used on the command line and in rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ftp => "ftp",
+            Self::Ftps => "ftps",
+            Self::Smtp => "smtp",
+            Self::Submission => "submission",
+            Self::Smtps => "smtps",
+        }
+    }
+
+    /// Whether TLS comes before the greeting.
+    pub const fn is_implicit_tls(self) -> bool {
+        matches!(self, Self::Ftps | Self::Smtps)
+    }
+
+    /// Whether this is FTP, in clear or inside TLS; otherwise it is mail.
+    pub const fn is_ftp(self) -> bool {
+        matches!(self, Self::Ftp | Self::Ftps)
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How far a probe got. The variants stand in their order of precedence: the first that fits wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// A complete FTP or SMTP reply came, whatever its code, also in plain text on a TLS port, also when the connection
+    /// then broke.
+    Greeted,
+    /// Bytes came that are neither FTP nor SMTP; they are kept, and named where they can be.
+    OtherProtocol,
+    /// The TLS handshake was refused, broke or stalled.
+    TlsFailed,
+    /// RST after the connection stood, also when `connect()` itself reports it.
+    Reset,
+    /// FIN before a complete reply; partial bytes are kept.
+    Closed,
+    /// Still open at the deadline without a complete reply; partial bytes are kept.
+    Silent,
+    /// RST in answer to our SYN: nothing listens there.
+    Refused,
+    /// An ICMP error, or no neighbour of that address.
+    Unreachable,
+    /// Nothing came back before the connect deadline.
+    Timeout,
+    /// Our own limit, never a verdict on the target: the endpoint counts as not done.
+    LocalError,
+    /// A name without an address.
+    Unresolved,
+}
+
+impl Outcome {
+    /// Every outcome in order of precedence.
+    pub const ALL: [Self; 11] = [
+        Self::Greeted,
+        Self::OtherProtocol,
+        Self::TlsFailed,
+        Self::Reset,
+        Self::Closed,
+        Self::Silent,
+        Self::Refused,
+        Self::Unreachable,
+        Self::Timeout,
+        Self::LocalError,
+        Self::Unresolved,
+    ];
+
+    /// The name used in rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Greeted => "greeted",
+            Self::OtherProtocol => "other_protocol",
+            Self::TlsFailed => "tls_failed",
+            Self::Reset => "reset",
+            Self::Closed => "closed",
+            Self::Silent => "silent",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::LocalError => "local_error",
+            Self::Unresolved => "unresolved",
+        }
+    }
+
+    /// Whether a row is written for it without being asked: the connection stood, or the endpoint was not done.
+    pub const fn is_row(self) -> bool {
+        !matches!(self, Self::Refused | Self::Unreachable | Self::Timeout)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What else spoke where FTP or SMTP was expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is the protocol of that name")]
+pub enum Protocol {
+    Ssh,
+    Http,
+    Tls,
+    Imap,
+    Pop3,
+    Nntp,
+    Telnet,
+    Mysql,
+}
+
+impl Protocol {
+    /// The name used in rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::Http => "http",
+            Self::Tls => "tls",
+            Self::Imap => "imap",
+            Self::Pop3 => "pop3",
+            Self::Nntp => "nntp",
+            Self::Telnet => "telnet",
+            Self::Mysql => "mysql",
+        }
+    }
+}
+
+/// All that is known of one endpoint: one row.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// When the connection was begun.
+    pub time: SystemTime,
+    /// The name that the endpoint was reached by, where the user gave one.
+    pub name: Option<Arc<str>>,
+    /// The address; absent only where a name has none.
+    pub ip: Option<IpAddr>,
+    /// The port.
+    pub port: u16,
+    /// The service that was expected there.
+    pub service: Service,
+    /// How far the probe got.
+    pub outcome: Outcome,
+    /// What the outcome leaves open: ICMP type and code, the system's error, a TLS alert.
+    pub detail: Option<Cow<'static, str>>,
+    /// What spoke, where it was neither FTP nor SMTP and could be named.
+    pub protocol: Option<Protocol>,
+    /// From the SYN to the connection.
+    pub connect: Option<Duration>,
+    /// From the ClientHello to the end of the handshake.
+    pub tls_handshake: Option<Duration>,
+    /// From the moment when the server could first speak (connection or end of handshake) to the end of the greeting.
+    pub greeting_after: Option<Duration>,
+    /// The reply code of the greeting.
+    pub code: Option<u16>,
+    /// Everything that the peer said, in clear or inside TLS.
+    pub received: Received,
+    /// How much of [`Observation::received`] is the greeting; the rest came after it and is evidence.
+    pub greeting_len: usize,
+    /// What was learnt about TLS, where it was asked for.
+    pub tls: Option<Box<TlsFacts>>,
+    /// The host name that the server gives itself.
+    pub hostname: Option<String>,
+    /// What answered, where it could be named.
+    pub software: Option<Box<Software>>,
+    /// SHA-256 of the greeting with dates, ids and counters masked.
+    pub banner_hash: Option<[u8; 32]>,
+    /// How many connections were tried; zero where none was.
+    pub attempts: u32,
+}
+
+impl Observation {
+    /// An observation of which nothing is known but where and how it ended.
+    ///
+    /// ```
+    /// use hailer::{Observation, Outcome, Service};
+    /// use std::time::SystemTime;
+    ///
+    /// let row = Observation::new(SystemTime::UNIX_EPOCH, "192.0.2.1".parse().ok(), 21, Service::Ftp, Outcome::Refused);
+    /// assert!(row.greeting().is_empty());
+    /// ```
+    pub fn new(time: SystemTime, ip: Option<IpAddr>, port: u16, service: Service, outcome: Outcome) -> Self {
+        Self {
+            time,
+            name: None,
+            ip,
+            port,
+            service,
+            outcome,
+            detail: None,
+            protocol: None,
+            connect: None,
+            tls_handshake: None,
+            greeting_after: None,
+            code: None,
+            received: Received::default(),
+            greeting_len: 0,
+            tls: None,
+            hostname: None,
+            software: None,
+            banner_hash: None,
+            attempts: 0,
+        }
+    }
+
+    /// The bytes of the greeting: the first complete reply, or what came of it.
+    pub fn greeting(&self) -> &[u8] {
+        self.received.bytes.get(..self.greeting_len).unwrap_or_default()
+    }
+}
+
+/// Bytes as they came, with their times, up to a bound.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Received {
+    bytes: Vec<u8>,
+    arrivals: Vec<Arrival>,
+    truncated: bool,
+}
+
+/// One read's worth of [`Received`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// Where its bytes are.
+    pub range: Range<usize>,
+    /// When it came, counted from the start of the connect.
+    pub at: Duration,
+}
+
+impl Received {
+    /// How much is kept of what one peer says: 64 KiB, more than any greeting a person would read.
+    pub const LIMIT: usize = 64 * 1024;
+
+    /// How many arrivals are told apart; later ones are kept with the time of the last, lest a byte a second cost more
+    /// for its times than for its bytes.
+    const MAX_ARRIVALS: usize = 1024;
+
+    /// Keeps `bytes`, as far as there is room; what is beyond is dropped and said so.
+    pub fn push(&mut self, bytes: &[u8], at: Duration) {
+        let room = Self::LIMIT - self.bytes.len();
+        let kept = &bytes[..bytes.len().min(room)];
+        self.truncated |= kept.len() < bytes.len();
+        if kept.is_empty() {
+            return;
+        }
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(kept);
+        let end = self.bytes.len();
+        let full = self.arrivals.len() >= Self::MAX_ARRIVALS;
+        match self.arrivals.last_mut() {
+            Some(last) if full => last.range.end = end,
+            _ => self.arrivals.push(Arrival { range: start..end, at }),
+        }
+    }
+
+    /// What is kept.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// When each part came.
+    pub fn arrivals(&self) -> &[Arrival] {
+        &self.arrivals
+    }
+
+    /// Whether more came than is kept.
+    pub fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// Whether nothing came.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+/// Whether and how an endpoint speaks TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsUse {
+    /// TLS from the first byte, and the handshake was completed.
+    Implicit,
+    /// Our ClientHello was answered in plain text.
+    NotOffered,
+    /// The peer answered our ClientHello with an alert or closed.
+    Refused,
+    /// The handshake broke or stalled.
+    Failed,
+}
+
+impl TlsUse {
+    /// The name used in rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Implicit => "implicit",
+            Self::NotOffered => "not_offered",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What was learnt about TLS at one endpoint, also where the handshake failed.
+#[derive(Debug, Clone)]
+pub struct TlsFacts {
+    /// How TLS is used there.
+    pub tls: TlsUse,
+    /// The protocol version, as `TLSv1.3`.
+    pub version: Option<&'static str>,
+    /// The cipher suite by its IANA name, as `TLS_AES_128_GCM_SHA256`.
+    pub cipher: Option<String>,
+    /// The key exchange group, as `X25519`.
+    pub group: Option<String>,
+    /// Why the handshake did not end, in a few words.
+    pub error: Option<Cow<'static, str>>,
+    /// The certificates as sent, the server's own first.
+    pub chain: Vec<Certificate>,
+    /// Whether the chain is trusted and fits, and if not, the first reason.
+    pub status: Option<CertificateStatus>,
+}
+
+impl TlsFacts {
+    /// Facts of a TLS use of which nothing else is known.
+    pub fn new(tls: TlsUse) -> Self {
+        Self { tls, version: None, cipher: None, group: None, error: None, chain: Vec::new(), status: None }
+    }
+}
+
+/// One certificate, as far as it could be read: a broken part is absent, the rest is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Certificate {
+    /// The subject's distinguished name, RFC 4514 style.
+    pub subject: Option<String>,
+    /// The issuer's distinguished name, RFC 4514 style.
+    pub issuer: Option<String>,
+    /// Subject alternative names: DNS names and addresses; the common name where there are none.
+    pub names: Vec<String>,
+    /// Start of validity.
+    pub not_before: Option<SystemTime>,
+    /// End of validity.
+    pub not_after: Option<SystemTime>,
+    /// The public key, as `RSA 2048` or `EC P-256`.
+    pub key: Option<String>,
+    /// The signature algorithm, as `sha256WithRSAEncryption`.
+    pub signature: Option<String>,
+    /// SHA-256 of the whole certificate.
+    pub sha256: [u8; 32],
+}
+
+/// Whether a certificate chain is trusted by the public roots and fits the name; if not, the first reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateStatus {
+    /// Trusted, in its validity, and for the name where one was given.
+    Valid,
+    /// It cannot be parsed.
+    Malformed,
+    /// Its validity has not begun.
+    NotYetValid,
+    /// Its validity has ended.
+    Expired,
+    /// It is signed by itself.
+    SelfSigned,
+    /// No chain leads to a public root.
+    Untrusted,
+    /// It is for other names than the one that the endpoint was reached by.
+    NameMismatch,
+    /// The server did not prove that it holds the certificate's key.
+    BadSignature,
+}
+
+impl CertificateStatus {
+    /// The name used in rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Malformed => "malformed",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Expired => "expired",
+            Self::SelfSigned => "self_signed",
+            Self::Untrusted => "untrusted",
+            Self::NameMismatch => "name_mismatch",
+            Self::BadSignature => "bad_signature",
+        }
+    }
+}
+
+/// What answered, as a signature names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Software {
+    /// The product.
+    pub name: Arc<str>,
+    /// Its version, as text: `4.90` stays `4.90`.
+    pub version: Option<String>,
+    /// Who makes it.
+    pub vendor: Option<Arc<str>>,
+    /// The device or device family that it runs on, where the greeting tells.
+    pub device: Option<String>,
+    /// The operating system, where the greeting tells.
+    pub os: Option<String>,
+    /// CPE 2.3, with the version filled in.
+    pub cpe: Option<String>,
+    /// How sure this is, 0 to 100.
+    pub confidence: u8,
+}
