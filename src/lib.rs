@@ -11,5 +11,10 @@
 mod classify;
 pub mod observation;
 pub mod output;
+mod schedule;
+pub mod target;
 
 pub use observation::{Observation, Outcome, Service};
+pub use target::{
+    Endpoint, Family, Host, ListError, Ports, PortsError, TargetError, Targets, TargetsBuilder, TargetsError,
+};
