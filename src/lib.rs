@@ -8,7 +8,7 @@
 //!            └────────── scan.rs drives them; an Observation is what they hand on ──────┘
 //! ```
 
-mod classify;
+pub mod classify;
 pub mod observation;
 pub mod output;
 mod schedule;
