@@ -9,12 +9,21 @@
 //! ```
 
 pub mod classify;
+mod config;
+mod error;
 pub mod observation;
 pub mod output;
+mod probe;
+mod scan;
 mod schedule;
+mod stats;
 pub mod target;
 
+pub use config::{Config, Leave, ScanBuilder};
+pub use error::Error;
 pub use observation::{Observation, Outcome, Service};
+pub use scan::{Observations, Scan, Stop};
+pub use stats::Stats;
 pub use target::{
     Endpoint, Family, Host, ListError, Ports, PortsError, TargetError, Targets, TargetsBuilder, TargetsError,
 };

@@ -5,6 +5,7 @@
 //! stay names here (one endpoint a port); their addresses are found when their turn comes.
 
 mod list;
+mod names;
 mod parse;
 mod ports;
 mod space;
@@ -15,6 +16,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use self::list::{ListError, ListErrorKind};
+pub(crate) use self::names::Names;
 pub use self::parse::TargetError;
 pub use self::ports::{Ports, PortsError};
 
@@ -174,7 +176,7 @@ impl TargetsBuilder {
             };
             spans[usize::from(first.is_ipv6())].push(span);
         }
-        let mut targets = Targets { blocks: Vec::new(), len: 0, left_out, all_ports: Ports::from_iter([]) };
+        let mut targets = Targets { blocks: Vec::new(), len: 0, left_out, family, all_ports: Ports::from_iter([]) };
         let mut total: u128 = 0;
         for (spans, ipv6) in spans.into_iter().zip([false, true]) {
             let disjoint = space::disjoint(spans).map_err(|(at, source)| {
@@ -214,6 +216,7 @@ pub struct Targets {
     blocks: Vec<Block>,
     len: u64,
     left_out: u64,
+    family: Family,
     all_ports: Ports,
 }
 
@@ -250,6 +253,11 @@ impl Targets {
     /// How many of the targets named were left out because they are of the other address family.
     pub fn left_out(&self) -> u64 {
         self.left_out
+    }
+
+    /// Which families are wanted, also of the addresses that names have.
+    pub fn family(&self) -> Family {
+        self.family
     }
 
     /// Every port of every target.

@@ -87,25 +87,25 @@ impl Ports {
     /// # Errors
     /// The first part that is wrong, in words.
     pub fn parse(list: &str) -> Result<Self, PortsError> {
-        let mut ports = BTreeMap::new();
-        for part in list.split(',') {
-            let part = part.trim();
-            if part.is_empty() {
+        let mut found = BTreeMap::new();
+        for item in list.split(',') {
+            let item = item.trim();
+            if item.is_empty() {
                 return Err(PortsError::Empty);
             }
-            if let Some(service) = service_named(part) {
+            if let Some(service) = service_named(item) {
                 let usual = WELL_KNOWN.default.iter().find(|port| WELL_KNOWN.service.get(port) == Some(&service));
-                let port = usual.copied().ok_or_else(|| PortsError::NotAPort(part.to_owned()))?;
-                insert(&mut ports, port, service)?;
+                let port = usual.copied().ok_or_else(|| PortsError::NotAPort(item.to_owned()))?;
+                insert(&mut found, port, service)?;
                 continue;
             }
-            let (numbers, named) = match part.split_once('=') {
+            let (numbers, named) = match item.split_once('=') {
                 Some((numbers, word)) => {
                     let word = word.trim();
                     let service = service_named(word).ok_or_else(|| PortsError::NotAService(word.to_owned()))?;
                     (numbers.trim(), Some(service))
                 }
-                None => (part, None),
+                None => (item, None),
             };
             let (first, last) = match numbers.split_once('-') {
                 Some((first, last)) => (number(first)?, number(last)?),
@@ -116,10 +116,10 @@ impl Ports {
             }
             for port in first..=last {
                 let service = named.or_else(|| WELL_KNOWN.service.get(&port).copied());
-                insert(&mut ports, port, service.ok_or(PortsError::NoService(port))?)?;
+                insert(&mut found, port, service.ok_or(PortsError::NoService(port))?)?;
             }
         }
-        Ok(ports.into_iter().collect())
+        Ok(found.into_iter().collect())
     }
 
     /// How many ports there are.

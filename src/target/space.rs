@@ -1,7 +1,7 @@
 //! Address space as disjoint spans: overlaps merged by a sweep over their ends, O(n log n) in the targets named.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -33,9 +33,9 @@ pub(super) fn disjoint(spans: Vec<Span>) -> Result<Vec<Span>, (u128, PortsError)
     let mut open: BTreeMap<Ports, usize> = BTreeMap::new();
     let mut ends = ends.into_iter().peekable();
     while let Some((at, opens, ports)) = ends.next() {
-        change(&mut open, opens, ports);
+        change(&mut open, opens, &ports);
         while let Some((_, opens, ports)) = ends.next_if(|(next, ..)| *next == at) {
-            change(&mut open, opens, ports);
+            change(&mut open, opens, &ports);
         }
         let mut sets = open.keys();
         let Some(first_set) = sets.next() else { continue };
@@ -49,36 +49,36 @@ pub(super) fn disjoint(spans: Vec<Span>) -> Result<Vec<Span>, (u128, PortsError)
     Ok(result)
 }
 
-fn change(open: &mut BTreeMap<Ports, usize>, opens: bool, ports: Ports) {
+fn change(open: &mut BTreeMap<Ports, usize>, opens: bool, ports: &Ports) {
     let count = open.entry(ports.clone()).or_default();
     if opens {
         *count += 1;
     } else if *count > 1 {
         *count -= 1;
     } else {
-        open.remove(&ports);
+        open.remove(ports);
     }
 }
 
 /// Networks that are nobody's public address: RFC 1918, 6598, 3927, 1122, 4193, 4291.
 const NOT_PUBLIC: [IpNet; 9] = [
-    v4([10, 0, 0, 0], 8),
-    v4([172, 16, 0, 0], 12),
-    v4([192, 168, 0, 0], 16),
-    v4([100, 64, 0, 0], 10),
-    v4([169, 254, 0, 0], 16),
-    v4([127, 0, 0, 0], 8),
+    v4(Ipv4Addr::new(10, 0, 0, 0), 8),
+    v4(Ipv4Addr::new(172, 16, 0, 0), 12),
+    v4(Ipv4Addr::new(192, 168, 0, 0), 16),
+    v4(Ipv4Addr::new(100, 64, 0, 0), 10),
+    v4(Ipv4Addr::new(169, 254, 0, 0), 16),
+    v4(Ipv4Addr::new(127, 0, 0, 0), 8),
     v6(0xfc00, 7),
     v6(0xfe80, 10),
-    IpNet::V6(Ipv6Net::new_assert(std::net::Ipv6Addr::LOCALHOST, 128)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
 ];
 
-const fn v4(octets: [u8; 4], prefix: u8) -> IpNet {
-    IpNet::V4(Ipv4Net::new_assert(std::net::Ipv4Addr::from_octets(octets), prefix))
+const fn v4(first: Ipv4Addr, prefix: u8) -> IpNet {
+    IpNet::V4(Ipv4Net::new_assert(first, prefix))
 }
 
 const fn v6(first: u16, prefix: u8) -> IpNet {
-    IpNet::V6(Ipv6Net::new_assert(std::net::Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0), prefix))
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0), prefix))
 }
 
 /// Whether any address from the first to the last may be public: all but what lies within one network that is not.
