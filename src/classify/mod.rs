@@ -97,7 +97,9 @@ impl Classifier {
             Family::Mail => hostname::in_mail_greeting(&text),
             Family::Ftp => None,
         });
-        observation.hostname = hostname;
+        // `220 Mailpit ESMTP` leaves the host name out; the word in its place is the product's.
+        let is_product = |word: &str| verdict.software.as_ref().is_some_and(|it| it.name.eq_ignore_ascii_case(word));
+        observation.hostname = hostname.filter(|name| !is_product(name));
         observation.software = verdict.software;
         observation.banner_hash = Some(hash);
     }
