@@ -14,6 +14,10 @@ mod network;
 mod peer;
 mod protocol;
 mod reply;
+#[cfg(test)]
+pub(crate) mod scripted;
+#[cfg(test)]
+pub(crate) mod tests;
 mod tls;
 
 use std::net::{IpAddr, SocketAddr};
@@ -152,9 +156,15 @@ impl<N: Network> Prober<N> {
             }
             // The server knows no such name: once more without one, on a connection of its own.
             server.sni = false;
+            let refused = observation.detail.take();
             let dialled = self.dial(SocketAddr::new(place.ip, place.port), true).await;
             observation.attempts += dialled.attempts;
-            stream = dialled.result.ok()?;
+            let Ok(again) = dialled.result else {
+                // What the first connection came to still stands.
+                observation.detail = refused;
+                return None;
+            };
+            stream = again;
             begun = dialled.begun;
         }
     }

@@ -140,7 +140,7 @@ pub(super) fn received_alert(error: &io::Error) -> Option<AlertDescription> {
 pub(super) fn reason(error: &io::Error) -> Cow<'static, str> {
     match rustls_error(error) {
         Some(rustls::Error::AlertReceived(alert)) => {
-            format!("alert {} {}", u8::from(*alert), snake_case(&format!("{alert:?}"))).into()
+            format!("alert {} {}", u8::from(*alert), alert_name(*alert)).into()
         }
         Some(error) => error.to_string().into(),
         None => match error.kind() {
@@ -162,16 +162,20 @@ fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// `HandshakeFailure` as the RFC writes it: `handshake_failure`.
-fn snake_case(name: &str) -> String {
-    let mut result = String::with_capacity(name.len() + 4);
-    for (index, character) in name.chars().enumerate() {
-        if character.is_ascii_uppercase() && index > 0 {
-            result.push('_');
-        }
-        result.push(character.to_ascii_lowercase());
+/// An alert as IANA's registry "TLS Alerts" writes it: `handshake_failure`.
+fn alert_name(alert: AlertDescription) -> String {
+    // The one word that the library spells otherwise.
+    if alert == AlertDescription::UnrecognisedName {
+        return "unrecognized_name".to_owned();
     }
-    result
+    let mut name = String::new();
+    for (index, character) in format!("{alert:?}").chars().enumerate() {
+        if character.is_ascii_uppercase() && index > 0 {
+            name.push('_');
+        }
+        name.push(character.to_ascii_lowercase());
+    }
+    name
 }
 
 /// Accepts every certificate and writes down what it saw.
