@@ -109,15 +109,21 @@ impl Timestamp {
     pub(super) fn push(self, out: &mut String) {
         let (year, month, day) = self.utc.to_calendar_date();
         let (hour, minute, second, micro) = self.utc.to_hms_micro();
-        push_digits(out, year.unsigned_abs(), 4);
-        for (mark, number) in [('-', u8::from(month)), ('-', day), ('T', hour), (':', minute), (':', second)] {
-            out.push(mark);
-            push_digits(out, number.into(), 2);
+        let mut text = *b"0000-00-00T00:00:00.000000";
+        let fields = [
+            (0..4, year.unsigned_abs()),
+            (5..7, u8::from(month).into()),
+            (8..10, day.into()),
+            (11..13, hour.into()),
+            (14..16, minute.into()),
+            (17..19, second.into()),
+            (20..26, micro),
+        ];
+        for (place, number) in fields {
+            fill_digits(&mut text[place], number);
         }
-        if self.with_micros {
-            out.push('.');
-            push_digits(out, micro, 6);
-        }
+        let end = if self.with_micros { 26 } else { 19 };
+        push_ascii(out, &text[..end]);
         out.push('Z');
     }
 }
@@ -132,38 +138,81 @@ impl fmt::Display for Timestamp {
 
 /// Appends decimal milliseconds down to the microsecond, with no more digits than it takes: `12.5`.
 pub(super) fn push_millis(out: &mut String, span: Duration) {
-    push_display(out, span.as_millis());
+    push_integer(out, u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
     let micros = span.subsec_micros() % 1000;
     if micros > 0 {
+        let mut digits = [0; 3];
+        fill_digits(&mut digits, micros);
         out.push('.');
-        push_digits(out, micros, 3);
+        push_ascii(out, &digits);
         out.truncate(out.trim_end_matches('0').len());
     }
 }
 
-/// Appends hexadecimal digits.
-pub(super) fn push_hex(out: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        out.extend([byte >> 4, byte & 0xf].map(hex_digit));
+/// Appends a whole number.
+pub(super) fn push_integer(out: &mut String, number: u64) {
+    /// As many digits as `u64::MAX` has.
+    const WIDTH: usize = 20;
+    let mut digits = [0; WIDTH];
+    let mut start = WIDTH;
+    let mut rest = number;
+    while rest > 0 || start == WIDTH {
+        start -= 1;
+        digits[start] = digit(rest);
+        rest /= 10;
+    }
+    push_ascii(out, &digits[start..]);
+}
+
+/// Appends a digest in hexadecimal digits.
+pub(super) fn push_hash(out: &mut String, hash: &[u8; 32]) {
+    let mut digits = [0; 64];
+    for (pair, &byte) in digits.chunks_exact_mut(2).zip(hash) {
+        pair.copy_from_slice(&hex_digits(byte));
+    }
+    push_ascii(out, &digits);
+}
+
+/// Appends an address; the common kind without the machinery of `Display`, which took a tenth of a row's time.
+pub(super) fn push_ip(out: &mut String, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => {
+            for (index, octet) in ip.octets().into_iter().enumerate() {
+                if index > 0 {
+                    out.push('.');
+                }
+                push_integer(out, octet.into());
+            }
+        }
+        IpAddr::V6(ip) => {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "{ip}");
+        }
     }
 }
 
-/// Appends what shows itself without a character that any format would have to escape.
-pub(super) fn push_display(out: &mut String, value: impl fmt::Display) {
-    // Writing to a string cannot fail.
-    let _ = write!(out, "{value}");
+/// The two hexadecimal digits of a byte.
+pub(super) fn hex_digits(byte: u8) -> [u8; 2] {
+    [byte >> 4, byte & 0xf].map(|nibble| b"0123456789abcdef"[usize::from(nibble)])
 }
 
-/// The lower-case digit of a number below 16.
-pub(super) fn hex_digit(nibble: u8) -> char {
-    char::from_digit(nibble.into(), 16).unwrap_or('0')
+/// Appends bytes that are ASCII: digits and the marks between them.
+pub(super) fn push_ascii(out: &mut String, ascii: &[u8]) {
+    out.push_str(str::from_utf8(ascii).unwrap_or_default());
 }
 
-/// Appends the last `width` decimal digits of `number`.
-fn push_digits(out: &mut String, number: u32, width: u32) {
-    for place in (0..width).rev() {
-        out.push(char::from_digit(number / 10_u32.pow(place) % 10, 10).unwrap_or('0'));
+/// Writes the last decimal digits of `number`, as many as there is room for.
+fn fill_digits(digits: &mut [u8], number: u32) {
+    let mut rest = number;
+    for place in digits.iter_mut().rev() {
+        *place = digit(rest.into());
+        rest /= 10;
     }
+}
+
+/// The last decimal digit of `number`.
+fn digit(number: u64) -> u8 {
+    b'0' + u8::try_from(number % 10).unwrap_or(0)
 }
 
 #[cfg(test)]

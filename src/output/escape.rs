@@ -16,7 +16,7 @@
 //!
 //! CSV has one more danger, and one more guard: see [`guard`].
 
-use super::cell::hex_digit;
+use super::cell::{hex_digits, push_ascii};
 
 /// Bytes as printable text on one line.
 ///
@@ -94,7 +94,7 @@ pub fn split_list(cell: &str) -> Vec<&str> {
     items
 }
 
-/// Appends [`escape`]d bytes.
+/// Appends escaped bytes.
 pub(super) fn push_escaped(out: &mut String, bytes: &[u8]) {
     if let Ok(text) = str::from_utf8(bytes) {
         return push_escaped_text(out, text);
@@ -102,6 +102,26 @@ pub(super) fn push_escaped(out: &mut String, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {
         push_escaped_text(out, chunk.valid());
         push_escaped_bytes(out, chunk.invalid());
+    }
+}
+
+/// Appends escaped text.
+pub(super) fn push_escaped_text(out: &mut String, text: &str) {
+    let mut rest = text;
+    loop {
+        let plain = find_byte(rest, |byte| !matches!(byte, b' '..=b'~') || byte == b'\\').unwrap_or(rest.len());
+        let (before, from) = rest.split_at(plain);
+        out.push_str(before);
+        let mut characters = from.chars();
+        let Some(character) = characters.next() else { return };
+        match character {
+            '\r' => out.push_str(r"\r"),
+            '\n' => out.push_str(r"\n"),
+            '\\' => out.push_str(r"\\"),
+            _ if is_printable(character) => out.push(character),
+            _ => push_escaped_bytes(out, character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+        rest = characters.as_str();
     }
 }
 
@@ -117,34 +137,27 @@ pub(super) fn push_escaped_item(out: &mut String, item: &str) {
 
 /// Appends `\xNN` for each byte.
 pub(super) fn push_escaped_bytes(out: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        out.push_str(r"\x");
-        out.extend([byte >> 4, byte & 0xf].map(hex_digit));
+    for &byte in bytes {
+        let [high, low] = hex_digits(byte);
+        push_ascii(out, &[b'\\', b'x', high, low]);
     }
+}
+
+/// Where the first byte is that `is_special`. Most texts hold none: sixteen bytes at a time are asked without a branch.
+pub(super) fn find_byte(text: &str, is_special: impl Fn(u8) -> bool) -> Option<usize> {
+    const STEP: usize = 16;
+    let bytes = text.as_bytes();
+    if bytes.first().is_some_and(|&byte| is_special(byte)) {
+        return Some(0);
+    }
+    let has_special = |step: &[u8]| step.iter().fold(false, |found, &byte| found | is_special(byte));
+    let quiet = STEP * bytes.chunks_exact(STEP).take_while(|step| !has_special(step)).count();
+    bytes[quiet..].iter().position(|&byte| is_special(byte)).map(|at| quiet + at)
 }
 
 /// Whether a spreadsheet takes a cell that begins with this for a formula.
 pub(super) const fn begins_formula(character: char) -> bool {
     matches!(character, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠')
-}
-
-fn push_escaped_text(out: &mut String, text: &str) {
-    let mut rest = text;
-    loop {
-        let plain = rest.bytes().position(|byte| !matches!(byte, b' '..=b'~') || byte == b'\\').unwrap_or(rest.len());
-        let (before, from) = rest.split_at(plain);
-        out.push_str(before);
-        let mut characters = from.chars();
-        let Some(character) = characters.next() else { return };
-        match character {
-            '\r' => out.push_str(r"\r"),
-            '\n' => out.push_str(r"\n"),
-            '\\' => out.push_str(r"\\"),
-            _ if is_printable(character) => out.push(character),
-            _ => push_escaped_bytes(out, character.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-        rest = characters.as_str();
-    }
 }
 
 fn unescape_one(rest: &mut impl Iterator<Item = u8>) -> Option<u8> {

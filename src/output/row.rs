@@ -26,6 +26,13 @@ macro_rules! columns {
                     $(Self::$column => $name,)*
                 }
             }
+
+            /// The name as a key of a JSON object, in one piece because every row has many.
+            pub(super) const fn json_key(self) -> &'static str {
+                match self {
+                    $(Self::$column => concat!("\"", $name, "\":"),)*
+                }
+            }
         }
     };
 }
@@ -179,16 +186,16 @@ impl CertificatePart {
     ];
 
     /// The key that the part has in `chain`.
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(super) const fn json_key(self) -> &'static str {
         match self {
-            Self::Subject => "subject",
-            Self::Issuer => "issuer",
-            Self::Names => "names",
-            Self::NotBefore => "not_before",
-            Self::NotAfter => "not_after",
-            Self::Key => "key",
-            Self::Signature => "signature",
-            Self::Sha256 => "sha256",
+            Self::Subject => "\"subject\":",
+            Self::Issuer => "\"issuer\":",
+            Self::Names => "\"names\":",
+            Self::NotBefore => "\"not_before\":",
+            Self::NotAfter => "\"not_after\":",
+            Self::Key => "\"key\":",
+            Self::Signature => "\"signature\":",
+            Self::Sha256 => "\"sha256\":",
         }
     }
 
