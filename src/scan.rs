@@ -90,17 +90,7 @@ impl Scan {
     /// Outside a tokio runtime with its I/O and time drivers enabled.
     pub fn run(self) -> Observations {
         let Self { targets, prober, concurrency, seed, all } = self;
-        let stats = Arc::new(Stats::new(targets.len(), targets.ports().clone()));
-        let run = Run {
-            schedule: Schedule::new(targets.len(), seed),
-            names: Names::new(targets.family()),
-            targets,
-            prober,
-            stats,
-            stop: Stop::default(),
-            all,
-        };
-        run.start(concurrency)
+        Run::new(targets, prober, seed, all).start(concurrency)
     }
 }
 
@@ -169,6 +159,18 @@ struct Run<N> {
 }
 
 impl<N: Network> Run<N> {
+    fn new(targets: Targets, prober: Prober<N>, seed: u64, all: bool) -> Self {
+        Self {
+            schedule: Schedule::new(targets.len(), seed),
+            names: Names::new(targets.family()),
+            stats: Arc::new(Stats::new(targets.len(), targets.ports().clone())),
+            stop: Stop::default(),
+            targets,
+            prober,
+            all,
+        }
+    }
+
     fn start(self, concurrency: NonZeroUsize) -> Observations {
         let (sender, rows) = mpsc::channel(ROWS_IN_TRANSIT);
         let (stats, stop) = (Arc::clone(&self.stats), self.stop.clone());
@@ -241,3 +243,7 @@ fn unresolved(name: Arc<str>, port: u16, service: Service, reason: &str) -> Obse
     row.detail = Some(Cow::Owned(reason.to_owned()));
     row
 }
+
+#[cfg(test)]
+#[path = "scan_tests.rs"]
+mod tests;
