@@ -8,8 +8,22 @@
 //!            └────────── scan.rs drives them; an Observation is what they hand on ──────┘
 //! ```
 
-mod classify;
+pub mod classify;
+mod config;
+mod error;
 pub mod observation;
 pub mod output;
+mod probe;
+mod scan;
+mod schedule;
+mod stats;
+pub mod target;
 
+pub use config::{Config, Leave, ScanBuilder};
+pub use error::Error;
 pub use observation::{Observation, Outcome, Service};
+pub use scan::{Observations, Scan, Stop};
+pub use stats::Stats;
+pub use target::{
+    Endpoint, Family, Host, ListError, Ports, PortsError, TargetError, Targets, TargetsBuilder, TargetsError,
+};

@@ -1,10 +1,12 @@
-//! The `hailer` program: allocator and exit code; everything else is in the library.
+//! The `hailer` program: allocator and exit code; the rest is `cli` and the library.
 
 use std::process::ExitCode;
+
+mod cli;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    cli::run()
 }

@@ -1,1 +1,163 @@
-//! Signatures to software.
+//! Signatures to software: what a greeting says of the server that sent it.
+//!
+//! Plain functions over the bytes of a greeting: no sockets, no clock, no state but the compiled wordlists. A greeting
+//! that names nothing stays unnamed, since a wrong name costs an auditor more than none; how sure a name is stands in
+//! its confidence. Only what the server says is told here, and a server can lie.
+//!
+//! ```text
+//! bytes ─► text ──► list ─► signature ─► software, host
+//!      │       └──► hostname             (where a mail server gives itself a name)
+//!      └► hash                           (the same server a minute later hashes the same)
+//! ```
+
+mod check;
+mod cpe;
+mod hash;
+mod hostname;
+mod list;
+mod signature;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::sync::LazyLock;
+
+pub use self::check::Mistake;
+pub use self::signature::LoadError;
+
+use self::list::List;
+use self::signature::Match;
+use self::text::Text;
+use crate::observation::{Observation, Outcome};
+
+/// A name from the other family's list is a little less sure: something is odd about that port.
+const OTHER_FAMILY_PENALTY: u8 = 10;
+
+/// The two wordlists, compiled once; a classification compiles nothing.
+#[derive(Debug)]
+pub struct Classifier {
+    ftp: List,
+    mail: List,
+}
+
+impl Classifier {
+    /// The classifier of the wordlists that are compiled in.
+    ///
+    /// ```
+    /// use hailer::classify::Classifier;
+    /// use hailer::{Observation, Outcome, Service};
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// let greeting = b"220 mail.example.com ESMTP Exim 4.98.2 Thu, 02 Jan 2025 10:11:12 +0000\r\n";
+    /// let mut row = Observation::new(SystemTime::UNIX_EPOCH, None, 25, Service::Smtp, Outcome::Greeted);
+    /// row.received.push(greeting, Duration::from_millis(3));
+    /// row.greeting_len = greeting.len();
+    ///
+    /// Classifier::builtin().classify(&mut row);
+    /// let software = row.software.expect("Exim says who it is");
+    /// assert_eq!((&*software.name, software.version.as_deref()), ("Exim", Some("4.98.2")));
+    /// assert_eq!(row.hostname.as_deref(), Some("mail.example.com"));
+    /// ```
+    pub fn builtin() -> &'static Self {
+        static BUILTIN: LazyLock<Classifier> = LazyLock::new(|| {
+            Classifier::new(
+                ("wordlists/ftp.toml", include_str!("../../wordlists/ftp.toml")),
+                ("wordlists/smtp.toml", include_str!("../../wordlists/smtp.toml")),
+            )
+            .expect("a test loads the wordlists that are compiled in")
+        });
+        &BUILTIN
+    }
+
+    /// A classifier of other wordlists: for each family how errors call the file, and what it says.
+    ///
+    /// ```
+    /// use hailer::classify::Classifier;
+    ///
+    /// let error = Classifier::new(("ftp.toml", "signature = []"), ("mail.toml", "signature = [3]")).unwrap_err();
+    /// assert!(error.to_string().starts_with("mail.toml:1: "));
+    /// ```
+    pub fn new(ftp: (&str, &str), mail: (&str, &str)) -> Result<Self, LoadError> {
+        Ok(Self { ftp: List::load(ftp.0, ftp.1)?, mail: List::load(mail.0, mail.1)? })
+    }
+
+    /// Fills in what the greeting tells: `hostname`, `software` and `banner_hash`.
+    ///
+    /// A greeting that broke off is read as far as it came. Where nothing came, or another protocol spoke, nothing is
+    /// filled in.
+    pub fn classify(&self, observation: &mut Observation) {
+        let greeting = observation.greeting();
+        if greeting.is_empty() || observation.outcome == Outcome::OtherProtocol {
+            return;
+        }
+        let hash = hash::banner_hash(greeting);
+        let text = Text::read(greeting);
+        let verdict = self.identify(&text, Family::of(observation));
+        let hostname = verdict.host.or_else(|| match verdict.family {
+            Family::Mail => hostname::in_mail_greeting(&text),
+            Family::Ftp => None,
+        });
+        // `220 Mailpit ESMTP` leaves the host name out; the word in its place is the product's.
+        let is_product = |word: &str| verdict.software.as_ref().is_some_and(|it| it.name.eq_ignore_ascii_case(word));
+        observation.hostname = hostname.filter(|name| !is_product(name));
+        observation.software = verdict.software;
+        observation.banner_hash = Some(hash);
+    }
+
+    /// Proves every signature by its examples; an empty answer means that all hold.
+    ///
+    /// ```
+    /// assert!(hailer::classify::Classifier::builtin().check().is_empty());
+    /// ```
+    pub fn check(&self) -> Vec<Mistake> {
+        check::check(self)
+    }
+
+    /// Tries the family that is expected at the port, then the other.
+    fn identify(&self, text: &Text<'_>, expected: Family) -> Verdict {
+        for family in [expected, expected.other()] {
+            if let Some((_, found)) = self.list(family).best(text) {
+                let Match { mut software, host, .. } = found;
+                if family != expected {
+                    software.confidence = software.confidence.saturating_sub(OTHER_FAMILY_PENALTY).max(1);
+                }
+                return Verdict { family, software: Some(Box::new(software)), host };
+            }
+        }
+        Verdict { family: expected, software: None, host: None }
+    }
+
+    fn list(&self, family: Family) -> &List {
+        match family {
+            Family::Ftp => &self.ftp,
+            Family::Mail => &self.mail,
+        }
+    }
+}
+
+/// Which of the two wordlists, and whose rules for greetings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Ftp,
+    Mail,
+}
+
+impl Family {
+    fn of(observation: &Observation) -> Self {
+        if observation.service.is_ftp() { Self::Ftp } else { Self::Mail }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::Ftp => Self::Mail,
+            Self::Mail => Self::Ftp,
+        }
+    }
+}
+
+/// What the signatures made of a greeting.
+struct Verdict {
+    family: Family,
+    software: Option<Box<crate::observation::Software>>,
+    host: Option<String>,
+}

@@ -1,0 +1,288 @@
+//! Signatures: what a wordlist says, checked and compiled.
+//!
+//! A wordlist that loads is valid, so matching has no errors. Whether its examples hold is a separate question, answered
+//! by [`Classifier::check`](super::Classifier::check).
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use regex::bytes::{Regex, RegexBuilder};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::cpe::Template;
+use super::hostname;
+use super::text::Text;
+use crate::observation::Software;
+
+/// The named groups that feed the fields.
+const GROUPS: [&str; 4] = ["version", "host", "device", "os"];
+
+/// Longer than any version, device or system that means something; longer ones are a pattern run wild over hostile text.
+const MAX_FIELD: usize = 128;
+
+/// Why a wordlist cannot be used, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {problem}")]
+pub struct LoadError {
+    /// The file, as it was named.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub problem: String,
+}
+
+/// One pattern and what it names.
+#[derive(Debug)]
+pub(super) struct Signature {
+    pub(super) id: String,
+    pub(super) line: usize,
+    pub(super) confidence: u8,
+    pub(super) pattern: Regex,
+    pub(super) examples: Vec<Example>,
+    software: Arc<str>,
+    vendor: Option<Arc<str>>,
+    cpe: Option<Template>,
+    os: Option<String>,
+    device: Option<String>,
+    os_by_version: BTreeMap<String, String>,
+}
+
+/// A whole greeting as sent, and what it must yield.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Example {
+    pub(super) greeting: String,
+    pub(super) version: Option<String>,
+    pub(super) host: Option<String>,
+    pub(super) os: Option<String>,
+    pub(super) device: Option<String>,
+}
+
+/// What a signature made of one text.
+#[derive(Debug)]
+pub(super) struct Match {
+    pub(super) software: Software,
+    /// The host name, where the pattern has a group for it and it can be one.
+    pub(super) host: Option<String>,
+    /// How much text matched: of two signatures equally sure, the one that explains more wins.
+    pub(super) len: usize,
+}
+
+impl Signature {
+    /// Matches the text and reads the fields from it.
+    pub(super) fn apply(&self, text: &Text<'_>) -> Option<Match> {
+        let captures = self.pattern.captures(text.as_str().as_bytes())?;
+        let field = |name: &str| {
+            let group = captures.name(name)?;
+            let usable = (1..=MAX_FIELD).contains(&group.len()) && !text.may_be_cut_at(group.end());
+            usable.then(|| String::from_utf8_lossy(group.as_bytes()).into_owned())
+        };
+        // The full stop of a sentence is no part of the version that ends it.
+        let version = field("version").map(|version| version.trim_end_matches(['.', ',', '-']).to_owned());
+        let os = field("os").or_else(|| self.os_of(version.as_deref())).or_else(|| self.os.clone());
+        let software = Software {
+            name: Arc::clone(&self.software),
+            vendor: self.vendor.clone(),
+            device: field("device").or_else(|| self.device.clone()),
+            os,
+            cpe: self.cpe.as_ref().map(|cpe| cpe.fill(version.as_deref())),
+            confidence: self.confidence,
+            version,
+        };
+        let host = field("host").and_then(|host| hostname::accept(&host).map(str::to_owned));
+        Some(Match { software, host, len: captures[0].len() })
+    }
+
+    /// The system that a version belongs to: the entry for the most of its leading components.
+    fn os_of(&self, version: Option<&str>) -> Option<String> {
+        let mut prefix = version?;
+        loop {
+            if let Some(os) = self.os_by_version.get(prefix) {
+                return Some(os.clone());
+            }
+            prefix = prefix.rsplit_once('.')?.0;
+        }
+    }
+}
+
+/// Reads the signatures of one wordlist, in the order of the file; `file` is how errors call it.
+pub(super) fn load(file: &str, content: &str) -> Result<Vec<Signature>, LoadError> {
+    let source = Source { file, content };
+    let wordlist: Wordlist = toml::from_str(content)
+        .map_err(|error| source.error(error.span().map_or(0, |span| span.start), error.message()))?;
+    let mut ids = HashSet::new();
+    wordlist
+        .signature
+        .into_iter()
+        .map(|entry| {
+            let at = entry.id.span().start;
+            if !ids.insert(entry.id.get_ref().clone()) {
+                return Err(source.error(at, format_args!("the id `{}` is taken", entry.id.get_ref())));
+            }
+            entry.compile(&source)
+        })
+        .collect()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wordlist {
+    signature: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    id: Spanned<String>,
+    software: Spanned<String>,
+    vendor: Option<String>,
+    cpe: Option<Spanned<String>>,
+    confidence: Spanned<u8>,
+    pattern: Spanned<String>,
+    os: Option<Spanned<String>>,
+    device: Option<Spanned<String>>,
+    #[serde(default)]
+    os_by_version: BTreeMap<String, String>,
+    #[serde(default)]
+    example: Vec<Example>,
+}
+
+impl Entry {
+    fn compile(self, source: &Source<'_>) -> Result<Signature, LoadError> {
+        let at = self.id.span().start;
+        if self.id.get_ref().is_empty() || self.software.get_ref().is_empty() {
+            return Err(source.error(at, "a signature wants an id and a software that are not empty"));
+        }
+        if !(1..=100).contains(self.confidence.get_ref()) {
+            return Err(source.error(self.confidence.span().start, "the confidence is not within 1..=100"));
+        }
+        if self.example.is_empty() {
+            return Err(source.error(at, "a signature wants at least one [[signature.example]]"));
+        }
+        let pattern = compile_pattern(&self.pattern, source)?;
+        for (group, fixed) in [("os", &self.os), ("device", &self.device)] {
+            if let (true, Some(fixed)) = (has_group(&pattern, group), fixed) {
+                let problem = format_args!("`{group}` is both fixed and a group of the pattern");
+                return Err(source.error(fixed.span().start, problem));
+            }
+        }
+        if !self.os_by_version.is_empty() && !has_group(&pattern, "version") {
+            return Err(source.error(at, "`os_by_version` wants a pattern with a group `version`"));
+        }
+        let cpe = self
+            .cpe
+            .map(|cpe| Template::parse(cpe.get_ref()).map_err(|problem| source.error(cpe.span().start, problem)));
+        Ok(Signature {
+            line: source.line(at),
+            id: self.id.into_inner(),
+            software: self.software.into_inner().into(),
+            vendor: self.vendor.map(Into::into),
+            cpe: cpe.transpose()?,
+            confidence: self.confidence.into_inner(),
+            pattern,
+            os: self.os.map(Spanned::into_inner),
+            device: self.device.map(Spanned::into_inner),
+            os_by_version: self.os_by_version,
+            examples: self.example,
+        })
+    }
+}
+
+/// The one way in which a pattern is compiled, alone or in a set.
+pub(super) const CASE_INSENSITIVE: bool = true;
+/// `^` and `$` stand at the ends of every line.
+pub(super) const MULTI_LINE: bool = true;
+/// `\d`, `\w` and `\b` are ASCII's, as product names are; this keeps the automata small.
+pub(super) const UNICODE: bool = false;
+
+fn compile_pattern(pattern: &Spanned<String>, source: &Source<'_>) -> Result<Regex, LoadError> {
+    let at = pattern.span().start;
+    let regex = RegexBuilder::new(pattern.get_ref())
+        .case_insensitive(CASE_INSENSITIVE)
+        .multi_line(MULTI_LINE)
+        .unicode(UNICODE)
+        .build()
+        .map_err(|error| source.error(at, error))?;
+    if let Some(unknown) = regex.capture_names().flatten().find(|name| !GROUPS.contains(name)) {
+        return Err(source.error(at, format_args!("the group `{unknown}` feeds no field")));
+    }
+    if regex.is_match(b"") {
+        return Err(source.error(at, "the pattern matches everything"));
+    }
+    Ok(regex)
+}
+
+fn has_group(pattern: &Regex, name: &str) -> bool {
+    pattern.capture_names().flatten().any(|group| group == name)
+}
+
+/// A wordlist's text, for telling where an error is.
+struct Source<'a> {
+    file: &'a str,
+    content: &'a str,
+}
+
+impl Source<'_> {
+    fn line(&self, at: usize) -> usize {
+        1 + self.content.bytes().take(at).filter(|&b| b == b'\n').count()
+    }
+
+    fn error(&self, at: usize, problem: impl fmt::Display) -> LoadError {
+        LoadError { file: self.file.to_owned(), line: self.line(at), problem: problem.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOUND: &str = r#"
+[[signature]]
+id = "thing"
+software = "Thing"
+confidence = 90
+pattern = 'Thing (?P<version>[\d.]+)'
+cpe = "cpe:2.3:a:thing:thing:{version}:*:*:*:*:*:*:*"
+[[signature.example]]
+greeting = "220 Thing 1.2\r\n"
+version = "1.2"
+"#;
+
+    #[test]
+    fn a_sound_entry_loads() {
+        let signatures = load("list.toml", SOUND).unwrap();
+        assert_eq!((signatures[0].id.as_str(), signatures[0].line), ("thing", 3));
+    }
+
+    #[test]
+    fn errors_say_where_and_what() {
+        let twice = format!("{SOUND}{SOUND}");
+        for (content, told) in [
+            ("signature = 3", "list.toml:1: invalid type"),
+            (&SOUND.replace("id =", "idd ="), "list.toml:3: unknown field `idd`"),
+            (&twice, "list.toml:13: the id `thing` is taken"),
+            (&SOUND.replace("90", "0"), "list.toml:5: the confidence is not within 1..=100"),
+            (&SOUND.replace("90", "900"), "list.toml:5: invalid value"),
+            (&SOUND.replace("'Thing (", "'Thing (("), "list.toml:6: regex parse error"),
+            (&SOUND.replace("<version>", "<release>"), "list.toml:6: the group `release` feeds no field"),
+            (&SOUND.replace("'Thing (?P<version>[\\d.]+)'", "'.*'"), "list.toml:6: the pattern matches everything"),
+            (&SOUND.replace("cpe:2.3:a:", "cpe:/a:"), "list.toml:7: a CPE begins with"),
+            (&SOUND.replace("<version>", "<os>").replace("cpe =", "os = 'x'\ncpe ="), "list.toml:7: `os` is both"),
+            (SOUND.split("[[signature.example]]").next().unwrap(), "list.toml:3: a signature wants at least one"),
+        ] {
+            let error = load("list.toml", content).unwrap_err().to_string();
+            assert!(error.starts_with(told), "{error:?} does not start with {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_run_wild_is_dropped() {
+        let signatures = load("list.toml", SOUND).unwrap();
+        let greeting = format!("220 Thing {}\r\n", "1".repeat(60_000));
+        let found = signatures[0].apply(&Text::read(greeting.as_bytes())).unwrap();
+        assert_eq!(found.software.version, None);
+    }
+}

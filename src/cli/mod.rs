@@ -1,0 +1,70 @@
+//! The command line: arguments → plan → [`hailer::Config`] → a run, and what people see of it.
+//!
+//! Only here is anything printed. Results go to stdout or to files, words for people to stderr.
+#![expect(clippy::print_stderr, reason = "words for people go to stderr, and from here only")]
+
+mod args;
+mod plan;
+mod progress;
+mod record;
+mod scan;
+mod signals;
+mod summary;
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Args, Command};
+
+/// How a command ended, as the shell sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Done.
+    Done,
+    /// Stopped early on request.
+    Stopped,
+}
+
+impl From<Ended> for ExitCode {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Done => Self::SUCCESS,
+            Ended::Stopped => Self::from(3),
+        }
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+enum Failure {
+    /// What was asked cannot be done as it was asked; nothing was sent.
+    Usage(String),
+    /// Something went wrong on the way.
+    Failed(String),
+}
+
+impl Failure {
+    fn usage(error: impl fmt::Display) -> Self {
+        Self::Usage(error.to_string())
+    }
+
+    fn failed(error: impl fmt::Display) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// The whole program.
+pub(crate) fn run() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Scan(args) => scan::run(*args),
+    };
+    let (words, code) = match result {
+        Ok(ended) => return ended.into(),
+        Err(Failure::Usage(words)) => (words, 2),
+        Err(Failure::Failed(words)) => (words, 1),
+    };
+    eprintln!("hailer: {words}");
+    ExitCode::from(code)
+}

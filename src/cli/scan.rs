@@ -1,0 +1,130 @@
+//! `hailer scan`.
+#![expect(clippy::print_stderr, reason = "progress, notes and the summary are for people, on stderr")]
+
+use std::time::{Duration, Instant};
+
+use hailer::{Observations, Stats};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::{interval_at, sleep_until};
+
+use super::args::ScanArgs;
+use super::plan::Plan;
+use super::progress::Progress;
+use super::record::{Outputs, Recorder, Tally};
+use super::signals::Signals;
+use super::{Ended, Failure, summary};
+
+/// After a request to stop, how long endpoints under way may take.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// After a second request, how long an output that takes nothing is waited for.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
+    raise_open_file_limit();
+    let plan = Plan::new(args)?;
+    let runtime = runtime(&plan)?;
+    let progress = Progress::new(plan.scan.endpoints(), plan.quiet);
+    let outputs = Outputs::open(&plan.outputs, plan.overwrite, progress.bar())?;
+    if !plan.quiet {
+        announce(&plan);
+    }
+    let quiet = plan.quiet;
+    let started = Instant::now();
+    runtime.block_on(async {
+        let signals = Signals::listen().map_err(Failure::failed)?;
+        let rows = plan.scan.run();
+        let stats = rows.stats();
+        let (ended, tally, written) = supervise(rows, outputs, progress, signals).await?;
+        if !quiet {
+            eprint!("{}", summary::render(&stats, &tally, started.elapsed()));
+        }
+        written.map_err(Failure::failed).map(|()| ended)
+    })
+}
+
+/// Drives the scan to its end, or to the end that a signal asks for.
+async fn supervise(
+    rows: Observations,
+    outputs: Outputs,
+    mut progress: Progress,
+    mut signals: Signals,
+) -> Result<(Ended, Tally, std::io::Result<()>), Failure> {
+    let (stats, stop) = (rows.stats(), rows.stopper());
+    let mut recorder = Recorder::start(rows, outputs, tokio::runtime::Handle::current()).map_err(Failure::failed)?;
+    let first_show = tokio::time::Instant::now() + progress.interval();
+    let mut shows = interval_at(first_show, progress.interval());
+    let mut requests = 0;
+    let mut deadline = None;
+    let (tally, written) = loop {
+        tokio::select! {
+            ended = &mut recorder.ended => {
+                break ended.map_err(|_| Failure::failed("the writer ended before its time: this is a defect"))?;
+            }
+            _ = shows.tick() => show(&mut progress, &stats),
+            () = signals.next() => {
+                requests += 1;
+                stop.stop();
+                match requests {
+                    1 => {
+                        let in_flight = stats.in_flight();
+                        let words = format!("stopping: {in_flight} under way, at most {} s", DRAIN.as_secs());
+                        progress.bar().suspend(|| eprintln!("{words}; once more to stop at once"));
+                        deadline = Some(tokio::time::Instant::now() + DRAIN);
+                    }
+                    _ => deadline = Some(tokio::time::Instant::now()),
+                }
+            }
+            () = async { sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)).await }, if deadline.is_some() => {
+                recorder.abandon();
+                if requests > 1 {
+                    break tokio::time::timeout(LAST_WORDS, &mut recorder.ended)
+                        .await
+                        .ok()
+                        .and_then(Result::ok)
+                        .ok_or_else(|| Failure::failed("an output takes nothing: the rows that it has not taken are lost"))?;
+                }
+                deadline = None;
+            }
+        }
+    };
+    progress.finish();
+    let ended = if requests > 0 && stats.done() < stats.total() { Ended::Stopped } else { Ended::Done };
+    Ok((ended, tally, written))
+}
+
+fn show(progress: &mut Progress, stats: &Stats) {
+    if let Some(line) = progress.show(stats) {
+        eprintln!("{line}");
+    }
+}
+
+fn announce(plan: &Plan) {
+    if plan.left_out > 0 {
+        eprintln!("{} targets are of the other address family and left out", plan.left_out);
+    }
+    let (endpoints, concurrency) = (plan.scan.endpoints(), plan.scan.concurrency());
+    eprintln!("{endpoints} endpoints, {concurrency} at once, seed {}", plan.scan.seed());
+}
+
+fn runtime(plan: &Plan) -> Result<Runtime, Failure> {
+    // One thread needs no stealing and no locks between threads, which is a fifth of the whole cost of a probe.
+    let mut builder = if plan.threads.get() == 1 {
+        Builder::new_current_thread()
+    } else {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(plan.threads.get());
+        builder
+    };
+    builder.enable_all().build().map_err(Failure::failed)
+}
+
+/// Takes as many open files as the machine's owner allows; where that fails, what is allowed already must do.
+fn raise_open_file_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}

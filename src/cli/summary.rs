@@ -1,0 +1,93 @@
+//! What a scan came to, for people: by outcome, port and software.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use hailer::{Outcome, Stats};
+use indicatif::HumanCount;
+
+use super::progress::per_second;
+use super::record::Tally;
+
+/// More ports than this make no table; then only the totals are shown.
+const MAX_COLUMNS: usize = 10;
+
+/// The commonest software is shown, so many kinds of it.
+const MAX_SOFTWARE: usize = 20;
+
+/// The summary as lines.
+pub(super) fn render(stats: &Stats, tally: &Tally, elapsed: Duration) -> String {
+    let mut text = String::new();
+    // Writing to a String does not fail.
+    let _ = write_all(&mut text, stats, tally, elapsed);
+    text
+}
+
+fn write_all(text: &mut String, stats: &Stats, tally: &Tally, elapsed: Duration) -> std::fmt::Result {
+    writeln!(
+        text,
+        "{} of {} endpoints in {:.1} s ({}/s), {} {}",
+        HumanCount(stats.done()),
+        HumanCount(stats.total()),
+        elapsed.as_secs_f64(),
+        HumanCount(per_second(stats.done(), elapsed)),
+        HumanCount(tally.rows),
+        if tally.rows == 1 { "row" } else { "rows" },
+    )?;
+    outcomes(text, stats)?;
+    software(text, tally, stats.outcome(Outcome::Greeted))?;
+    let not_done = stats.outcome(Outcome::LocalError);
+    if not_done > 0 {
+        writeln!(
+            text,
+            "{} not done: this machine could not try them (see 'detail' in the rows with outcome local_error)",
+            HumanCount(not_done)
+        )?;
+    }
+    Ok(())
+}
+
+fn outcomes(text: &mut String, stats: &Stats) -> std::fmt::Result {
+    let ports: Vec<_> = stats.ports().filter(|(_, counts)| counts.iter().any(|(_, count)| *count > 0)).collect();
+    let columns: &[_] = if ports.len() <= MAX_COLUMNS { &ports } else { &[] };
+    if ports.is_empty() {
+        return Ok(());
+    }
+    write!(text, "  {:<14} {:>11}", "outcome", "all ports")?;
+    for (port, _) in columns {
+        write!(text, " {port:>9}")?;
+    }
+    writeln!(text)?;
+    for (place, outcome) in Outcome::ALL.into_iter().enumerate() {
+        let total: u64 = ports.iter().map(|(_, counts)| counts[place].1).sum();
+        if total == 0 {
+            continue;
+        }
+        write!(text, "  {outcome:<14} {:>11}", HumanCount(total).to_string())?;
+        for (_, counts) in columns {
+            write!(text, " {:>9}", HumanCount(counts[place].1).to_string())?;
+        }
+        writeln!(text)?;
+    }
+    Ok(())
+}
+
+fn software(text: &mut String, tally: &Tally, greeted: u64) -> std::fmt::Result {
+    let mut counts: Vec<_> = tally.software.iter().map(|(name, count)| (&**name, *count)).collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let named: u64 = counts.iter().map(|(_, count)| count).sum();
+    if named + greeted == 0 {
+        return Ok(());
+    }
+    writeln!(text, "  {:<26} {:>11}", "software", "endpoints")?;
+    for (name, count) in counts.iter().take(MAX_SOFTWARE) {
+        writeln!(text, "  {name:<26} {:>11}", HumanCount(*count).to_string())?;
+    }
+    let more: u64 = counts.iter().skip(MAX_SOFTWARE).map(|(_, count)| count).sum();
+    for (name, count) in [("(other)", more), ("(unnamed)", greeted.saturating_sub(named))] {
+        if count > 0 {
+            writeln!(text, "  {name:<26} {:>11}", HumanCount(count).to_string())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! What keeps a scan from being made. What befalls an endpoint is never among it: see [`crate::Outcome`].
+
+use std::io;
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+
+/// Why there is no scan.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No targets were given.
+    #[error("no targets: name an address, a network, a host name, or a file as @FILE")]
+    NoTargets,
+    /// A timeout of zero.
+    #[error("the {what} timeout is zero: nothing could ever answer in time")]
+    ZeroTimeout {
+        /// Which.
+        what: &'static str,
+    },
+    /// More slots than open files.
+    #[error(
+        "{asked} connections at once need more open files than the limit of {limit} less {reserved} kept for other uses: \
+         ask for fewer, or raise the limit (ulimit -n)"
+    )]
+    Concurrency {
+        /// How many were asked for.
+        asked: NonZeroUsize,
+        /// The limit.
+        limit: u64,
+        /// How many of it are not for connections.
+        reserved: u64,
+    },
+    /// The open-file limit cannot be read.
+    #[error("cannot read the open-file limit: {0}")]
+    Limit(io::Error),
+    /// No such interface.
+    #[error("there is no network interface '{name}': `ip link` lists them")]
+    NoInterface {
+        /// Its name.
+        name: String,
+    },
+    /// The interface cannot be used.
+    #[error("cannot connect through interface '{name}': {error}")]
+    Interface {
+        /// Its name.
+        name: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The source address cannot be used.
+    #[error(
+        "cannot connect from {source_address}: {error}; it must be an address of this machine (`ip address` lists them)"
+    )]
+    Source {
+        /// The address.
+        source_address: IpAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Two source addresses of one family.
+    #[error("{address} is a second source address of its family: give at most one for each of IPv4 and IPv6")]
+    TwoSources {
+        /// The second.
+        address: IpAddr,
+    },
+}

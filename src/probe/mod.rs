@@ -1,0 +1,269 @@
+//! One endpoint: connect, TLS where the service begins with it, the greeting, and a polite farewell.
+//!
+//! [`Prober::probe`] is the way of an endpoint. Grammar and naming (`reply`, `greeting`, `protocol`, `certificate`) are
+//! plain functions over bytes; the network is behind a trait, so that tests need neither sockets nor real time. What
+//! befalls an endpoint ends up in its [`Observation`], never as an error.
+
+mod certificate;
+mod dial;
+mod farewell;
+mod greeting;
+mod icmp;
+mod neighbours;
+mod network;
+mod peer;
+mod protocol;
+mod reply;
+#[cfg(test)]
+pub(crate) mod scripted;
+#[cfg(test)]
+pub(crate) mod tests;
+mod tls;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, timeout_at};
+
+pub(crate) use self::farewell::Parting;
+pub(crate) use self::neighbours::Neighbours;
+pub(crate) use self::network::{Interface, Network, System};
+pub(crate) use self::tls::TlsClient;
+
+use self::dial::NoConnection;
+use self::greeting::{GreetingReader, State};
+use self::network::Stream;
+use self::peer::{Heard, Link, Peer};
+use self::tls::{Handshake, Server};
+use crate::config::Leave;
+use crate::observation::{Observation, Outcome, Protocol, Service, TlsFacts, TlsUse};
+
+/// A peer that says more than this without ending its greeting is not listened to any longer.
+const MAX_HEARD: usize = 1024 * 1024;
+
+/// How long we listen on for the rest of a first line that is neither FTP nor SMTP.
+const FOREIGN_REST: Duration = Duration::from_secs(1);
+
+/// How long a probe waits, and how it leaves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) tls_timeout: Duration,
+    pub(crate) mail_greeting_timeout: Duration,
+    pub(crate) ftp_greeting_timeout: Duration,
+    pub(crate) leave: Leave,
+}
+
+/// One address and port, with the name that led there.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) ip: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) service: Service,
+}
+
+/// Probes endpoints, any number at once.
+#[derive(Debug)]
+pub(crate) struct Prober<N> {
+    pub(crate) network: N,
+    pub(crate) tls: TlsClient,
+    pub(crate) neighbours: Neighbours,
+    pub(crate) settings: Settings,
+}
+
+/// How listening for a greeting ended.
+enum Ended {
+    Reply { code: u16, len: usize },
+    Foreign,
+    Fin,
+    Broken(std::io::Error),
+    Deadline,
+    TooMuch,
+}
+
+impl<N: Network> Prober<N> {
+    /// What answers at one endpoint. The row is final when this returns; the connection may still have to be seen out,
+    /// which is [`Parting::see_out`]'s.
+    pub(crate) async fn probe(&self, place: &Place) -> (Observation, Option<Parting<N::Stream>>) {
+        let Place { name, ip, port, service } = place;
+        let mut observation = Observation::new(SystemTime::UNIX_EPOCH, Some(*ip), *port, *service, Outcome::Silent);
+        observation.name.clone_from(name);
+
+        let Some(peer) = self.connect(place, &mut observation).await else { return (observation, None) };
+        // The larger part of a probe's state begins here and is needed only where something stands to be talked to.
+        let parting = self.converse(peer, &mut observation).await;
+        (observation, parting)
+    }
+
+    /// A connection on which the greeting may come, or none, and the reason in the observation.
+    async fn connect(&self, place: &Place, observation: &mut Observation) -> Option<Peer<N::Stream>> {
+        let tls = place.service.is_implicit_tls();
+        let dialled = self.dial(SocketAddr::new(place.ip, place.port), tls).await;
+        observation.time = dialled.time;
+        observation.attempts = dialled.attempts;
+        match dialled.result {
+            Ok(stream) => {
+                observation.connect = Some(dialled.begun.elapsed());
+                if tls {
+                    return Box::pin(self.secure(stream, dialled.begun, place, observation)).await;
+                }
+                Some(Peer::new(Link::Plain(stream), dialled.begun))
+            }
+            Err(NoConnection { outcome, detail }) => {
+                observation.outcome = outcome;
+                observation.detail = detail.map(Into::into);
+                None
+            }
+        }
+    }
+
+    /// A connection inside TLS, or in clear where the peer speaks plain text; none where the handshake failed.
+    async fn secure(
+        &self,
+        mut stream: N::Stream,
+        mut begun: Instant,
+        place: &Place,
+        observation: &mut Observation,
+    ) -> Option<Peer<N::Stream>> {
+        let mut server = Server { ip: place.ip, name: place.name.as_deref(), sni: place.name.is_some() };
+        loop {
+            let started = Instant::now();
+            let deadline = started + self.settings.tls_timeout;
+            match self.tls.handshake(stream, server, deadline).await {
+                Handshake::Done(stream, facts) => {
+                    observation.tls_handshake = Some(started.elapsed());
+                    observation.tls = Some(facts);
+                    return Some(Peer::new(Link::Tls(stream), begun));
+                }
+                Handshake::Plain(stream, bytes) => {
+                    let mut facts = TlsFacts::new(TlsUse::NotOffered);
+                    facts.error = Some("plain text in answer to a ClientHello".into());
+                    observation.tls = Some(Box::new(facts));
+                    let mut peer = Peer::new(Link::Plain(stream), begun);
+                    peer.keep(&bytes);
+                    return Some(peer);
+                }
+                Handshake::Failed { facts, unrecognized_name } => {
+                    observation.outcome = Outcome::TlsFailed;
+                    observation.detail.clone_from(&facts.error);
+                    observation.tls = Some(facts);
+                    if !(unrecognized_name && server.sni) {
+                        return None;
+                    }
+                }
+            }
+            // The server knows no such name: once more without one, on a connection of its own.
+            server.sni = false;
+            let refused = observation.detail.take();
+            let dialled = self.dial(SocketAddr::new(place.ip, place.port), true).await;
+            observation.attempts += dialled.attempts;
+            let Ok(again) = dialled.result else {
+                // What the first connection came to still stands.
+                observation.detail = refused;
+                return None;
+            };
+            stream = again;
+            begun = dialled.begun;
+        }
+    }
+
+    /// Waits for the greeting, writes down how that ended, and takes leave.
+    async fn converse(&self, mut peer: Peer<N::Stream>, observation: &mut Observation) -> Option<Parting<N::Stream>> {
+        let ready = Instant::now();
+        let patience = if observation.service.is_ftp() {
+            self.settings.ftp_greeting_timeout
+        } else {
+            self.settings.mail_greeting_timeout
+        };
+        let ended = listen(&mut peer, ready + patience).await;
+        match ended {
+            Ended::Reply { code, len } if !protocol::is_news(code, peer.received().bytes()) => {
+                observation.outcome = Outcome::Greeted;
+                observation.code = Some(code);
+                observation.greeting_len = len.min(peer.received().bytes().len());
+                observation.greeting_after = Some(ready.elapsed());
+            }
+            Ended::Reply { .. } => {
+                observation.outcome = Outcome::OtherProtocol;
+                observation.protocol = Some(Protocol::Nntp);
+            }
+            Ended::Foreign => {
+                hear_rest(&mut peer, ready + patience).await;
+                observation.outcome = Outcome::OtherProtocol;
+                observation.protocol = protocol::name(peer.received().bytes());
+            }
+            Ended::Fin => observation.outcome = Outcome::Closed,
+            Ended::Deadline => observation.outcome = Outcome::Silent,
+            Ended::TooMuch => {
+                observation.outcome = Outcome::Silent;
+                observation.detail = Some("no end of the greeting after 1 MiB".into());
+            }
+            Ended::Broken(error) => broken(&error, observation),
+        }
+        if observation.outcome != Outcome::Greeted {
+            observation.greeting_len = peer.received().bytes().len();
+        }
+        let over = matches!(observation.outcome, Outcome::Closed | Outcome::Reset | Outcome::TlsFailed);
+        let parting = if over { None } else { self.take_leave(&mut peer, observation).await };
+        let (link, received) = peer.into_parts();
+        observation.received = received;
+        parting.map(|deadline| Parting::new(link, deadline))
+    }
+}
+
+/// Listens until the greeting is complete or cannot become so.
+async fn listen<S: Stream>(peer: &mut Peer<S>, deadline: Instant) -> Ended {
+    let mut greeting = GreetingReader::default();
+    // What was said in place of a handshake.
+    let mut state = greeting.read(peer.received().bytes());
+    let end = loop {
+        match state {
+            State::Waiting if peer.heard() > MAX_HEARD => break Ended::TooMuch,
+            State::Waiting => {}
+            State::Complete { code, len } => return Ended::Reply { code, len },
+            State::Foreign => return Ended::Foreign,
+        }
+        state = match timeout_at(deadline, peer.hear(|bytes| greeting.read(bytes))).await {
+            Ok(Heard::Bytes(state)) => state,
+            Ok(Heard::End) => break Ended::Fin,
+            Ok(Heard::Broken(error)) => break Ended::Broken(error),
+            Err(_) => break Ended::Deadline,
+        };
+    };
+    // A preliminary reply is a complete one, whatever befell what should have followed it.
+    greeting.preliminary().map_or(end, |(code, len)| Ended::Reply { code, len })
+}
+
+/// Listens for the rest of the first line, or for a second.
+async fn hear_rest<S: Stream>(peer: &mut Peer<S>, deadline: Instant) {
+    let deadline = deadline.min(Instant::now() + FOREIGN_REST);
+    let enough = |peer: &Peer<S>| peer.received().bytes().contains(&b'\n') || peer.heard() > MAX_HEARD;
+    while !enough(peer) {
+        match timeout_at(deadline, peer.hear(|_| ())).await {
+            Ok(Heard::Bytes(())) => {}
+            Ok(Heard::End | Heard::Broken(_)) | Err(_) => return,
+        }
+    }
+}
+
+/// What a connection that broke before the greeting was complete is called.
+fn broken(error: &std::io::Error, observation: &mut Observation) {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    if matches!(error.kind(), ConnectionReset | BrokenPipe | ConnectionAborted) {
+        observation.outcome = Outcome::Reset;
+        return;
+    }
+    let reason = tls::reason(error);
+    match observation.tls.as_deref_mut().filter(|facts| facts.tls == TlsUse::Implicit) {
+        // A client certificate is asked for by TLS 1.3 only after our side of the handshake is done (RFC 8446 §4.4.2.4).
+        Some(facts) => {
+            facts.tls = if tls::received_alert(error).is_some() { TlsUse::Refused } else { TlsUse::Failed };
+            facts.error = Some(reason.clone());
+            observation.outcome = Outcome::TlsFailed;
+        }
+        None => observation.outcome = Outcome::Closed,
+    }
+    observation.detail = Some(reason);
+}

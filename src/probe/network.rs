@@ -1,0 +1,267 @@
+//! The network as the probe sees it, and the real one. Tests put a scripted one in its place.
+//!
+//! A socket is non-blocking from its making, and `connect()` is started here so that its two kinds of error stay apart:
+//! a synchronous one is ours (no route, no descriptor, no port), an asynchronous one came from the network. Only RST is
+//! the network's in both cases: on loopback it is there before `connect()` returns.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::num::NonZeroU32;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use nix::errno::Errno;
+use nix::libc;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::icmp::{self, IcmpError};
+
+/// What the probe needs of a network.
+pub(crate) trait Network: Send + Sync + 'static {
+    /// A connection.
+    type Stream: Stream;
+
+    /// Connects, however long that takes; `nodelay` sends what is written at once (TLS needs it, or loses 40 ms).
+    fn connect(&self, to: SocketAddr, nodelay: bool) -> impl Future<Output = Result<Self::Stream, Failure>> + Send;
+
+    /// The addresses of a name.
+    fn resolve(&self, name: &str) -> impl Future<Output = io::Result<Vec<IpAddr>>> + Send;
+}
+
+/// What the probe needs of a connection.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Takes what lies in the receive queue, without waiting and whatever the readiness told so far; how much it was.
+    fn take_now(&mut self, buffer: &mut [u8]) -> usize;
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// RST in answer to our SYN.
+    Refused,
+    /// RST after the connection stood.
+    Reset,
+    /// An ICMP error, or what the system made of one.
+    Unreachable(Option<IcmpError>, io::Error),
+    /// The system gave up before we did.
+    Timeout,
+    /// Our own limit.
+    Local(io::Error),
+}
+
+/// The machine's own network.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct System {
+    /// The address to connect from, for each family.
+    pub(crate) source_v4: Option<IpAddr>,
+    pub(crate) source_v6: Option<IpAddr>,
+    /// The interface to connect through.
+    pub(crate) interface: Option<Interface>,
+}
+
+/// A network interface.
+#[derive(Debug, Clone)]
+pub(crate) struct Interface {
+    pub(crate) name: String,
+    pub(crate) index: NonZeroU32,
+}
+
+impl System {
+    /// A socket that is ready to connect to addresses of the family of `to`.
+    pub(crate) fn socket(&self, to: IpAddr) -> io::Result<Socket> {
+        let (domain, source) = match to {
+            IpAddr::V4(_) => (Domain::IPV4, self.source_v4),
+            IpAddr::V6(_) => (Domain::IPV6, self.source_v6),
+        };
+        // One system call on Linux; elsewhere socket2 sets the flags one by one.
+        #[cfg(target_os = "linux")]
+        let socket = Socket::new_raw(domain, Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
+        #[cfg(not(target_os = "linux"))]
+        let socket = {
+            let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+            socket.set_nonblocking(true)?;
+            socket
+        };
+        icmp::ask_for_errors(&socket, to)?;
+        if let Some(interface) = &self.interface {
+            bind_to_interface(&socket, to, interface)?;
+        }
+        if let Some(source) = source {
+            // The port is chosen at connect(), where it need only differ for the same peer: 28,000 ports are then enough for
+            // any number of peers.
+            #[cfg(target_os = "linux")]
+            nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::IpBindAddressNoPort, &true)?;
+            socket.bind(&SocketAddr::new(source, 0).into())?;
+        }
+        Ok(socket)
+    }
+
+    fn start(&self, to: SocketAddr, nodelay: bool) -> Result<TcpStream, Failure> {
+        let socket = self.socket(to.ip()).map_err(Failure::Local)?;
+        if nodelay {
+            socket.set_tcp_nodelay(true).map_err(Failure::Local)?;
+        }
+        match socket.connect(&self.scoped(to).into()) {
+            Ok(()) => {}
+            Err(error) => match errno(&error) {
+                Errno::EINPROGRESS => {}
+                Errno::ECONNREFUSED => return Err(Failure::Refused),
+                Errno::ECONNRESET => return Err(Failure::Reset),
+                _ => return Err(Failure::Local(error)),
+            },
+        }
+        TcpStream::from_std(socket.into()).map_err(Failure::Local)
+    }
+
+    /// A link-local address is one of many without its interface (RFC 4007 §11).
+    fn scoped(&self, to: SocketAddr) -> SocketAddr {
+        match (to, &self.interface) {
+            (SocketAddr::V6(v6), Some(interface)) if v6.ip().is_unicast_link_local() => {
+                SocketAddrV6::new(*v6.ip(), v6.port(), 0, interface.index.get()).into()
+            }
+            _ => to,
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn bind_to_interface(socket: &Socket, _: IpAddr, interface: &Interface) -> io::Result<()> {
+    socket.bind_device(Some(interface.name.as_bytes()))
+}
+
+#[cfg(target_vendor = "apple")]
+fn bind_to_interface(socket: &Socket, to: IpAddr, interface: &Interface) -> io::Result<()> {
+    match to {
+        IpAddr::V4(_) => socket.bind_device_by_index_v4(Some(interface.index)),
+        IpAddr::V6(_) => socket.bind_device_by_index_v6(Some(interface.index)),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn bind_to_interface(_: &Socket, _: IpAddr, interface: &Interface) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, format!("cannot bind to {} on this system", interface.name)))
+}
+
+impl Network for System {
+    type Stream = Tcp;
+
+    async fn connect(&self, to: SocketAddr, nodelay: bool) -> Result<Tcp, Failure> {
+        let stream = self.start(to, nodelay)?;
+        stream.writable().await.map_err(Failure::Local)?;
+        match stream.take_error().map_err(Failure::Local)? {
+            None => Ok(Tcp(stream)),
+            Some(error) => Err(asynchronous(&stream, error)),
+        }
+    }
+
+    async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        let mut addresses: Vec<_> = tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect();
+        addresses.sort();
+        addresses.dedup();
+        Ok(addresses)
+    }
+}
+
+/// What an error of the connection attempt says about the target.
+fn asynchronous(stream: &TcpStream, error: io::Error) -> Failure {
+    // A port unreachable (ICMP 3/3) is ECONNREFUSED as well: the error queue tells it from an RST.
+    if let Some(icmp) = icmp::read_error(stream) {
+        return Failure::Unreachable(Some(icmp), error);
+    }
+    match errno(&error) {
+        Errno::ECONNREFUSED => Failure::Refused,
+        Errno::ECONNRESET | Errno::EPIPE | Errno::ECONNABORTED => Failure::Reset,
+        Errno::ETIMEDOUT => Failure::Timeout,
+        Errno::ENETDOWN | Errno::ENOBUFS | Errno::ENOMEM => Failure::Local(error),
+        _ => Failure::Unreachable(None, error),
+    }
+}
+
+/// The system's number of an error; 0 where it has none.
+pub(super) fn errno(error: &io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(0))
+}
+
+/// An error as rows and people see it: its name and what it means.
+pub(super) fn describe(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(_) => {
+            let errno = errno(error);
+            format!("{errno:?}: {}", errno.desc())
+        }
+        None => error.to_string(),
+    }
+}
+
+/// Whether an error will pass by itself, once sockets, ports or memory are free again.
+pub(super) fn is_exhaustion(error: &io::Error) -> bool {
+    matches!(
+        errno(error),
+        Errno::EMFILE | Errno::ENFILE | Errno::EADDRNOTAVAIL | Errno::ENOBUFS | Errno::ENOMEM | Errno::EAGAIN
+    )
+}
+
+/// A TCP connection that survives what it should: after `IP_RECVERR` an ICMP error shows up on a standing connection
+/// once, without ending it, and is passed over here as the system does by itself (RFC 1122 §4.2.3.9: a soft error).
+#[derive(Debug)]
+pub(crate) struct Tcp(TcpStream);
+
+fn is_soft(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::EHOSTUNREACH
+                | libc::ENETUNREACH
+                | libc::EPROTO
+                | libc::ENOPROTOOPT
+                | libc::EHOSTDOWN
+                | libc::EMSGSIZE
+        )
+    )
+}
+
+impl Stream for Tcp {
+    fn take_now(&mut self, buffer: &mut [u8]) -> usize {
+        io::Read::read(&mut &*SockRef::from(&self.0), buffer).unwrap_or(0)
+    }
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            match ready!(Pin::new(&mut self.0).poll_read(cx, buffer)) {
+                Err(error) if is_soft(&error) => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+}

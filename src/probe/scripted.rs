@@ -1,0 +1,379 @@
+//! A network whose peers follow a script, for tests without sockets and without real time.
+//!
+//! A script is a file in `tests/peers/`: what the peer does, and what the row must say. See `tests/README.md`.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::Acceptor;
+use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+use tokio::time::{Instant, sleep};
+use tokio_rustls::LazyConfigAcceptor;
+
+use super::icmp::IcmpError;
+use super::network::{Failure, Network, Stream};
+
+/// What a peer does.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Script {
+    /// What becomes of the SYN.
+    pub(crate) connect: Connect,
+    /// Seconds from the SYN to its answer.
+    pub(crate) connect_after: f64,
+    /// The certificate of a peer that speaks TLS first; the steps are then inside TLS.
+    pub(crate) tls: Option<TlsPeer>,
+    pub(crate) steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Connect {
+    #[default]
+    Accepted,
+    Refused,
+    Reset,
+    Unreachable,
+    /// Nothing ever comes back.
+    Dark,
+    /// No descriptor is free.
+    Exhausted,
+    /// No descriptor is free at the first two tries.
+    ExhaustedTwice,
+    NoRoute,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TlsPeer {
+    SelfSigned,
+    Expired,
+    /// Asks for a certificate that we do not have.
+    WantsClientCertificate,
+    /// Refuses a hello that says a name.
+    KnowsNoName,
+}
+
+/// One thing that a peer does.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Step {
+    Send(String),
+    SendBase64(String),
+    /// Sends a text many times over.
+    Repeat(String, usize),
+    /// Sends a byte, waits so many seconds, sends the next.
+    Drip(String, f64),
+    Wait(f64),
+    /// Waits for just these words of ours.
+    Expect(String),
+    /// Waits for any words of ours.
+    Hear,
+    /// Sends FIN and listens until we hang up.
+    Fin,
+    Reset,
+    /// Listens until we hang up, and does not yet hang up itself.
+    Hold,
+}
+
+/// A network of scripted peers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scripted(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    peers: HashMap<SocketAddr, Script>,
+    otherwise: Script,
+    names: HashMap<String, Vec<IpAddr>>,
+    dialled: Mutex<Vec<SocketAddr>>,
+    forgets: AtomicBool,
+    heard: Mutex<Vec<u8>>,
+    hung_up_at: Mutex<Option<Instant>>,
+    open: AtomicUsize,
+    most_open: AtomicUsize,
+}
+
+impl Scripted {
+    /// Every address behaves alike.
+    pub(crate) fn everywhere(otherwise: Script) -> Self {
+        Self(Arc::new(Shared { otherwise, ..Shared::default() }))
+    }
+
+    /// Names with their addresses, and every address alike.
+    pub(crate) fn with_names(names: &[(&str, &[&str])], otherwise: Script) -> Self {
+        let addresses = |list: &&[&str]| list.iter().map(|ip| ip.parse().unwrap()).collect();
+        let names = names.iter().map(|(name, list)| ((*name).to_owned(), addresses(list))).collect();
+        Self(Arc::new(Shared { otherwise, names, ..Shared::default() }))
+    }
+
+    /// Some addresses behave differently.
+    pub(crate) fn with_peers(peers: HashMap<SocketAddr, Script>, otherwise: Script) -> Self {
+        Self(Arc::new(Shared { peers, otherwise, ..Shared::default() }))
+    }
+
+    /// Everything that was dialled, in order.
+    pub(crate) fn dialled(&self) -> Vec<SocketAddr> {
+        self.0.dialled.lock().unwrap().clone()
+    }
+
+    /// Keeps no list of what is dialled, which would grow.
+    pub(crate) fn forget_dialled(&self) {
+        self.0.forgets.store(true, Ordering::Relaxed);
+    }
+
+    /// The most connections and attempts that were under way at once.
+    pub(crate) fn most_open(&self) -> usize {
+        self.0.most_open.load(Ordering::Relaxed)
+    }
+
+    /// Everything that we said to any peer.
+    pub(crate) fn heard(&self) -> Vec<u8> {
+        self.0.heard.lock().unwrap().clone()
+    }
+
+    /// When a peer last saw our FIN.
+    pub(crate) fn hung_up_at(&self) -> Option<Instant> {
+        *self.0.hung_up_at.lock().unwrap()
+    }
+}
+
+/// Counts a connection as open until it is dropped.
+#[derive(Debug)]
+struct Open(Arc<Shared>);
+
+impl Open {
+    fn new(shared: &Arc<Shared>) -> Self {
+        let open = shared.open.fetch_add(1, Ordering::Relaxed) + 1;
+        shared.most_open.fetch_max(open, Ordering::Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Network for Scripted {
+    type Stream = ScriptedStream;
+
+    async fn connect(&self, to: SocketAddr, _: bool) -> Result<ScriptedStream, Failure> {
+        let open = Open::new(&self.0);
+        let tries = {
+            let mut dialled = self.0.dialled.lock().unwrap();
+            if !self.0.forgets.load(Ordering::Relaxed) {
+                dialled.push(to);
+            }
+            // Counting is for the few scripts that change their mind; the list is long in others.
+            if dialled.len() < 10 { dialled.iter().filter(|address| **address == to).count() } else { 10 }
+        };
+        let script = self.0.peers.get(&to).unwrap_or(&self.0.otherwise);
+        if script.connect_after > 0.0 {
+            sleep(Duration::from_secs_f64(script.connect_after)).await;
+        }
+        let exhausted = || Err(Failure::Local(io::Error::from_raw_os_error(nix::libc::EMFILE)));
+        match script.connect {
+            Connect::Accepted => {}
+            Connect::ExhaustedTwice if tries > 2 => {}
+            Connect::Refused => return Err(Failure::Refused),
+            Connect::Reset => return Err(Failure::Reset),
+            Connect::Unreachable => {
+                let icmp = IcmpError { kind: 3, code: 13, v6: false, from: Some(to.ip()), own: false };
+                return Err(Failure::Unreachable(Some(icmp), io::Error::from_raw_os_error(nix::libc::EHOSTUNREACH)));
+            }
+            Connect::Dark => pending().await,
+            Connect::Exhausted | Connect::ExhaustedTwice => return exhausted(),
+            Connect::NoRoute => {
+                return Err(Failure::Local(io::Error::from_raw_os_error(nix::libc::ENETUNREACH)));
+            }
+        }
+        let (ours, theirs) = duplex(256 * 1024);
+        let reset = Arc::new(AtomicBool::new(false));
+        let peer = Peer { shared: Arc::clone(&self.0), reset: Arc::clone(&reset) };
+        let script = script.clone();
+        tokio::spawn(async move { peer.play(script, theirs).await });
+        Ok(ScriptedStream { pipe: ours, reset, _open: open })
+    }
+
+    async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        self.0.names.get(name).cloned().ok_or_else(|| io::Error::other("no such name"))
+    }
+}
+
+struct Peer {
+    shared: Arc<Shared>,
+    reset: Arc<AtomicBool>,
+}
+
+impl Peer {
+    async fn play(self, script: Script, pipe: DuplexStream) {
+        let Some(tls) = script.tls else { return self.steps(script.steps, pipe).await };
+        // A handshake that fails has been told to the client by its alert.
+        let Ok(mut hello) = LazyConfigAcceptor::new(Acceptor::default(), pipe).await else { return };
+        if tls == TlsPeer::KnowsNoName && hello.client_hello().server_name().is_some() {
+            // Fatal, unrecognized_name (RFC 8446 §6).
+            say(&mut hello.io, &[21, 3, 3, 0, 2, 2, 112]).await;
+        } else if let Ok(session) = hello.into_stream(server_config(tls)).await {
+            self.steps(script.steps, session).await;
+        }
+    }
+
+    async fn steps(&self, steps: Vec<Step>, mut pipe: impl AsyncRead + AsyncWrite + Unpin) {
+        for step in steps {
+            if !self.step(step, &mut pipe).await {
+                return;
+            }
+        }
+    }
+
+    /// Whether the peer goes on.
+    async fn step(&self, step: Step, pipe: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> bool {
+        match step {
+            Step::Send(words) => say(pipe, words.as_bytes()).await,
+            Step::SendBase64(words) => {
+                use base64::Engine;
+                say(pipe, &base64::engine::general_purpose::STANDARD.decode(words).unwrap()).await
+            }
+            Step::Repeat(words, times) => {
+                for _ in 0..times {
+                    if !say(pipe, words.as_bytes()).await {
+                        return false;
+                    }
+                }
+                true
+            }
+            Step::Drip(words, pause) => {
+                for byte in words.bytes() {
+                    if !say(pipe, &[byte]).await {
+                        return false;
+                    }
+                    sleep(Duration::from_secs_f64(pause)).await;
+                }
+                true
+            }
+            Step::Wait(seconds) => {
+                sleep(Duration::from_secs_f64(seconds)).await;
+                true
+            }
+            Step::Expect(words) => {
+                let mut heard = vec![0; words.len()];
+                let complete = pipe.read_exact(&mut heard).await.is_ok();
+                assert!(!complete || heard == words.as_bytes(), "the script expects {words:?}");
+                self.shared.heard.lock().unwrap().extend(heard.iter().take(if complete { usize::MAX } else { 0 }));
+                complete
+            }
+            Step::Hear => {
+                let mut heard = [0; 4096];
+                let count = pipe.read(&mut heard).await.unwrap_or(0);
+                self.shared.heard.lock().unwrap().extend(&heard[..count]);
+                count > 0
+            }
+            Step::Fin => {
+                let finished = pipe.shutdown().await.is_ok();
+                self.listen(pipe).await;
+                finished
+            }
+            Step::Reset => {
+                self.reset.store(true, Ordering::Relaxed);
+                false
+            }
+            Step::Hold => {
+                self.listen(pipe).await;
+                true
+            }
+        }
+    }
+
+    async fn listen(&self, pipe: &mut (impl AsyncRead + Unpin)) {
+        let mut heard = Vec::new();
+        // However it ends, it has ended.
+        let _ = pipe.read_to_end(&mut heard).await;
+        self.shared.heard.lock().unwrap().extend(heard);
+        *self.shared.hung_up_at.lock().unwrap() = Some(Instant::now());
+    }
+}
+
+async fn say(pipe: &mut (impl AsyncWrite + Unpin), words: &[u8]) -> bool {
+    pipe.write_all(words).await.is_ok() && pipe.flush().await.is_ok()
+}
+
+/// Our side of a connection to a scripted peer.
+#[derive(Debug)]
+pub(crate) struct ScriptedStream {
+    pipe: DuplexStream,
+    reset: Arc<AtomicBool>,
+    _open: Open,
+}
+
+impl Stream for ScriptedStream {
+    fn take_now(&mut self, buffer: &mut [u8]) -> usize {
+        let mut buffer = ReadBuf::new(buffer);
+        match Pin::new(&mut self.pipe).poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer) {
+            Poll::Ready(Ok(())) => buffer.filled().len(),
+            Poll::Ready(Err(_)) | Poll::Pending => 0,
+        }
+    }
+}
+
+impl AsyncRead for ScriptedStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.pipe).poll_read(cx, buffer))?;
+        if buffer.filled().len() == before && self.reset.load(Ordering::Relaxed) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for ScriptedStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.pipe).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_shutdown(cx)
+    }
+}
+
+fn server_config(peer: TlsPeer) -> Arc<ServerConfig> {
+    let mut params = rcgen::CertificateParams::new(vec!["mail.example".to_owned()]).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "mail.example");
+    if peer == TlsPeer::Expired {
+        params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+    }
+    let key = rcgen::KeyPair::generate().unwrap();
+    let chain: Vec<CertificateDer<'static>> = vec![params.self_signed(&key).unwrap().der().clone()];
+    let der = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder =
+        ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();
+    let config = match peer {
+        TlsPeer::SelfSigned | TlsPeer::Expired | TlsPeer::KnowsNoName => {
+            builder.with_no_client_auth().with_single_cert(chain, der)
+        }
+        TlsPeer::WantsClientCertificate => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(chain[0].clone()).unwrap();
+            let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap()).with_single_cert(chain, der)
+        }
+    };
+    Arc::new(config.unwrap())
+}

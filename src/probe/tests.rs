@@ -1,0 +1,158 @@
+//! Every script in `tests/peers/` is played, on a paused clock, and its row held against what the script says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::scripted::{Script, Scripted};
+use super::*;
+use crate::classify::Classifier;
+use crate::config::Config;
+
+/// A script, whom it plays, and what must come of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scene {
+    about: String,
+    service: String,
+    name: Option<String>,
+    leave: Option<String>,
+    #[serde(default)]
+    peer: Script,
+    row: Expected,
+}
+
+/// What the row must say. Times are seconds from the start of the connect, and exact: the clock is ours.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    outcome: String,
+    detail: Option<String>,
+    protocol: Option<String>,
+    code: Option<u16>,
+    /// The greeting, or what came in place of one.
+    greeting: Option<String>,
+    /// Or only how long it is.
+    greeting_len: Option<usize>,
+    /// What came after the greeting.
+    after: Option<String>,
+    software: Option<String>,
+    tls: Option<String>,
+    tls_error: Option<String>,
+    cert_status: Option<String>,
+    #[serde(default)]
+    truncated: bool,
+    attempts: Option<u32>,
+    /// When the greeting was complete.
+    greeted_at: Option<f64>,
+    /// When the row was final.
+    row_at: f64,
+    /// When the peer saw our FIN, where it was still there to see it.
+    fin_at: Option<f64>,
+    /// Everything that we said.
+    said: Option<String>,
+}
+
+fn scenes() -> Vec<(PathBuf, Scene)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        let scene = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        (path, scene)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+pub(crate) fn prober(network: Scripted, leave: Leave) -> Prober<Scripted> {
+    let config = Config::default();
+    Prober {
+        network,
+        tls: TlsClient::new(),
+        neighbours: Neighbours::new(Vec::new()),
+        settings: Settings {
+            connect_timeout: config.connect_timeout,
+            tls_timeout: config.tls_timeout,
+            mail_greeting_timeout: config.mail_greeting_timeout,
+            ftp_greeting_timeout: config.ftp_greeting_timeout,
+            leave,
+        },
+    }
+}
+
+#[test]
+fn every_script_gets_its_row() {
+    let scenes = scenes();
+    assert!(scenes.len() > 30, "the scripts are there");
+    for (path, scene) in scenes {
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(play(&format!("{file} ({})", scene.about), scene));
+    }
+}
+
+async fn play(what: &str, scene: Scene) {
+    let leave = if scene.leave.as_deref() == Some("close") { Leave::Close } else { Leave::Quit };
+    let network = Scripted::everywhere(scene.peer);
+    let prober = prober(network.clone(), leave);
+    let service = Service::ALL.into_iter().find(|service| service.as_str() == scene.service).expect(what);
+    let place = Place { name: scene.name.map(Into::into), ip: "192.0.2.1".parse().unwrap(), port: 1, service };
+
+    let begun = Instant::now();
+    let (mut row, parting) = prober.probe(&place).await;
+    let row_at = begun.elapsed();
+    Classifier::builtin().classify(&mut row);
+    if let Some(parting) = parting {
+        parting.see_out().await;
+    }
+    // The peer sees our FIN before it is looked at.
+    tokio::time::sleep(Duration::from_nanos(1)).await;
+
+    let expected = scene.row;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(row.outcome.as_str(), expected.outcome, "outcome of {what}: {row:?}");
+    assert_eq!(row.detail.as_deref(), expected.detail.as_deref(), "detail of {what}");
+    assert_eq!(row.protocol.map(Protocol::as_str), expected.protocol.as_deref(), "protocol of {what}");
+    assert_eq!(row.code, expected.code, "code of {what}");
+    if let Some(greeting) = &expected.greeting {
+        assert_eq!(&text(row.greeting()), greeting, "greeting of {what}");
+    }
+    if let Some(len) = expected.greeting_len {
+        assert_eq!(row.greeting().len(), len, "length of the greeting of {what}");
+    }
+    if expected.greeting.is_none() && expected.greeting_len.is_none() {
+        assert_eq!(text(row.greeting()), "", "greeting of {what}");
+    }
+    let rest = text(&row.received.bytes()[row.greeting_len..]);
+    assert_eq!(rest, expected.after.unwrap_or_default(), "what came after the greeting of {what}");
+    if let Some(software) = expected.software {
+        assert_eq!(row.software.as_ref().map(|software| &*software.name), Some(&*software), "software of {what}");
+    }
+    let tls = row.tls.as_deref();
+    assert_eq!(tls.map(|facts| facts.tls.as_str()), expected.tls.as_deref(), "tls of {what}");
+    assert_eq!(tls.and_then(|facts| facts.error.as_deref()), expected.tls_error.as_deref(), "tls_error of {what}");
+    let status = tls.and_then(|facts| facts.status).map(crate::observation::CertificateStatus::as_str);
+    assert_eq!(status, expected.cert_status.as_deref(), "cert_status of {what}");
+    assert_eq!(row.received.is_truncated(), expected.truncated, "truncated of {what}");
+    assert_eq!(row.attempts, expected.attempts.unwrap_or(1), "attempts of {what}");
+    if let Some(at) = expected.greeted_at {
+        let connected = row.connect.unwrap_or_default() + row.tls_handshake.unwrap_or_default();
+        assert_near(connected + row.greeting_after.expect(what), at, &format!("end of the greeting of {what}"));
+    }
+    assert_near(row_at, expected.row_at, &format!("row of {what}"));
+    if let Some(at) = expected.fin_at {
+        assert_near(network.hung_up_at().expect(what) - begun, at, &format!("FIN to {what}"));
+    }
+    if let Some(said) = expected.said {
+        assert_eq!(text(&network.heard()), said, "what we said to {what}");
+    }
+    assert!(row.received.arrivals().is_sorted_by_key(|arrival| arrival.at), "arrivals of {what}");
+}
+
+/// tokio's clock has milliseconds.
+fn assert_near(found: Duration, expected: f64, what: &str) {
+    let distance = found.abs_diff(Duration::from_secs_f64(expected));
+    assert!(distance <= Duration::from_millis(3), "{what}: {found:?} and not {expected} s");
+}

@@ -1,0 +1,252 @@
+//! A scan: a fixed number of slots, each taking the next endpoint, probing it, and handing its row on.
+//!
+//! The rows go through a bounded channel to a [`futures::Stream`]. A consumer that stalls keeps slots from taking the next
+//! endpoint; the clocks of endpoints under way run on, because each slot is a task of its own. Dropping the stream stops
+//! everything.
+
+use std::borrow::Cow;
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
+
+use futures::Stream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::classify::Classifier;
+use crate::config::ScanBuilder;
+use crate::observation::{Observation, Outcome, Service};
+use crate::probe::{Network, Place, Prober, System};
+use crate::schedule::Schedule;
+use crate::stats::Stats;
+use crate::target::{Endpoint, Host, Names, Targets};
+
+/// Rows on their way to the consumer. A slot whose row finds no room waits; a thousand is a few milliseconds of work.
+const ROWS_IN_TRANSIT: usize = 1024;
+
+/// A scan that can be run. Made by [`ScanBuilder::build`] alone.
+///
+/// ```
+/// use futures::StreamExt;
+/// use hailer::{Family, Ports, Scan, Targets};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let mut targets = Targets::builder();
+/// targets.add("127.0.0.1:1=smtp")?;
+/// let targets = targets.build(&Ports::default(), Family::Any)?;
+/// let mut rows = Scan::builder().targets(targets).build()?.run();
+/// while let Some(row) = rows.next().await {
+///     println!("{:?} port {}: {}", row.ip, row.port, row.outcome);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct Scan {
+    targets: Targets,
+    prober: Prober<System>,
+    concurrency: NonZeroUsize,
+    seed: u64,
+    all: bool,
+}
+
+impl Scan {
+    /// Begins a scan's making.
+    pub fn builder() -> ScanBuilder {
+        ScanBuilder::default()
+    }
+
+    pub(crate) fn new(
+        targets: Targets,
+        prober: Prober<System>,
+        concurrency: NonZeroUsize,
+        seed: u64,
+        all: bool,
+    ) -> Self {
+        Self { targets, prober, concurrency, seed, all }
+    }
+
+    /// How many endpoints there are.
+    pub fn endpoints(&self) -> u64 {
+        self.targets.len()
+    }
+
+    /// How many are probed at once.
+    pub fn concurrency(&self) -> NonZeroUsize {
+        self.concurrency
+    }
+
+    /// What the order is derived from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Starts the scan on the current tokio runtime.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with its I/O and time drivers enabled.
+    pub fn run(self) -> Observations {
+        let Self { targets, prober, concurrency, seed, all } = self;
+        Run::new(targets, prober, seed, all).start(concurrency)
+    }
+}
+
+/// Asks a scan to begin nothing new. Endpoints under way come to their end, and then the stream ends.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Begin nothing new.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The rows of a running scan. Dropping it stops the scan.
+#[derive(Debug)]
+pub struct Observations {
+    rows: mpsc::Receiver<Observation>,
+    slots: JoinSet<()>,
+    stats: Arc<Stats>,
+    stop: Stop,
+}
+
+impl Observations {
+    /// What the scan has done so far.
+    pub fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.stats)
+    }
+
+    /// What asks the scan to begin nothing new.
+    pub fn stopper(&self) -> Stop {
+        self.stop.clone()
+    }
+}
+
+impl Stream for Observations {
+    type Item = Observation;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Observation>> {
+        if let Some(row) = ready!(self.rows.poll_recv(cx)) {
+            return Poll::Ready(Some(row));
+        }
+        // All slots have ended; one that panicked has lost a row, which must not pass for the end of the scan.
+        while let Some(ended) = ready!(self.slots.poll_join_next(cx)) {
+            if let Some(panic) = ended.err().filter(tokio::task::JoinError::is_panic) {
+                std::panic::resume_unwind(panic.into_panic());
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+/// What the slots of a running scan share.
+struct Run<N> {
+    targets: Targets,
+    schedule: Schedule,
+    names: Names,
+    prober: Prober<N>,
+    stats: Arc<Stats>,
+    stop: Stop,
+    classifier: &'static Classifier,
+    all: bool,
+}
+
+impl<N: Network> Run<N> {
+    fn new(targets: Targets, prober: Prober<N>, seed: u64, all: bool) -> Self {
+        Self {
+            schedule: Schedule::new(targets.len(), seed),
+            names: Names::new(targets.family()),
+            stats: Arc::new(Stats::new(targets.len(), targets.ports().clone())),
+            stop: Stop::default(),
+            // Made before anything is begun: it takes some milliseconds, which would count as some endpoint's.
+            classifier: Classifier::builtin(),
+            targets,
+            prober,
+            all,
+        }
+    }
+
+    fn start(self, concurrency: NonZeroUsize) -> Observations {
+        let (sender, rows) = mpsc::channel(ROWS_IN_TRANSIT);
+        let (stats, stop) = (Arc::clone(&self.stats), self.stop.clone());
+        let slots = usize::try_from(self.targets.len()).unwrap_or(usize::MAX).min(concurrency.get());
+        let run = Arc::new(self);
+        let slots = (0..slots).map(|_| Arc::clone(&run).slot(sender.clone())).collect();
+        Observations { rows, slots, stats, stop }
+    }
+
+    /// One slot: the next endpoint, and the next, until there are no more or nobody wants their rows.
+    async fn slot(self: Arc<Self>, rows: mpsc::Sender<Observation>) {
+        while !self.stop.is_asked()
+            && let Some(endpoint) = self.schedule.take().and_then(|index| self.targets.endpoint(index))
+        {
+            self.stats.begin();
+            let wanted = self.endpoint(endpoint, &rows).await;
+            self.stats.end();
+            if !wanted {
+                return;
+            }
+        }
+    }
+
+    /// One endpoint, which for a name is each of its addresses; whether rows are still wanted.
+    async fn endpoint(&self, endpoint: Endpoint, rows: &mpsc::Sender<Observation>) -> bool {
+        let Endpoint { host, port, service } = endpoint;
+        let name = match host {
+            Host::Address(ip) => return self.place(Place { name: None, ip, port, service }, rows).await,
+            Host::Name(name) => name,
+        };
+        let resolve = || self.prober.network.resolve(&name);
+        match Box::pin(self.names.addresses(&name, resolve)).await {
+            Ok(addresses) => {
+                for ip in addresses.iter() {
+                    let place = Place { name: Some(Arc::clone(&name)), ip: *ip, port, service };
+                    if !Box::pin(self.place(place, rows)).await {
+                        return false;
+                    }
+                }
+                true
+            }
+            Err(reason) => {
+                let row = unresolved(name, port, service, &reason);
+                self.stats.record(port, row.outcome);
+                rows.send(row).await.is_ok()
+            }
+        }
+    }
+
+    /// One address and port; whether rows are still wanted.
+    async fn place(&self, place: Place, rows: &mpsc::Sender<Observation>) -> bool {
+        let (mut row, parting) = self.prober.probe(&place).await;
+        self.stats.record(place.port, row.outcome);
+        if !(row.outcome.is_row() || self.all) {
+            return true;
+        }
+        self.classifier.classify(&mut row);
+        let handed_on = rows.send(row);
+        match parting {
+            // The peer's second runs on while a slow consumer makes us wait.
+            Some(parting) => tokio::join!(handed_on, parting.see_out()).0.is_ok(),
+            None => handed_on.await.is_ok(),
+        }
+    }
+}
+
+fn unresolved(name: Arc<str>, port: u16, service: Service, reason: &str) -> Observation {
+    let mut row = Observation::new(SystemTime::now(), None, port, service, Outcome::Unresolved);
+    row.name = Some(name);
+    row.detail = Some(Cow::Owned(reason.to_owned()));
+    row
+}
+
+#[cfg(test)]
+#[path = "scan_tests.rs"]
+mod tests;

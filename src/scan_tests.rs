@@ -1,0 +1,176 @@
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+use tokio::time::{Instant, sleep};
+
+use super::*;
+use crate::config::Leave;
+use crate::probe::scripted::{Connect, Script, Scripted, Step};
+use crate::probe::tests::prober;
+use crate::target::{Family, Ports};
+
+/// A scan of `words` over a scripted network.
+fn scan(network: &Scripted, words: &str, slots: usize) -> Observations {
+    scan_all(network, words, slots, false)
+}
+
+fn scan_all(network: &Scripted, words: &str, slots: usize, all: bool) -> Observations {
+    let mut builder = Targets::builder();
+    for word in words.split(' ') {
+        builder.add(word).unwrap();
+    }
+    let targets = builder.build(&Ports::parse("21").unwrap(), Family::Any).unwrap();
+    let prober = prober(network.clone(), Leave::Close);
+    let scan = Run::new(targets, prober, 7, all);
+    scan.start(NonZeroUsize::new(slots).unwrap())
+}
+
+fn greets_after(seconds: f64) -> Script {
+    Script { steps: vec![Step::Wait(seconds), Step::Send("220 hi\r\n".into()), Step::Hold], ..Script::default() }
+}
+
+fn answers(connect: Connect) -> Script {
+    Script { connect, ..Script::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_endpoint_has_its_row() {
+    let network = Scripted::everywhere(greets_after(0.1));
+    let rows: Vec<_> = scan(&network, "10.0.0.0/23", 100).collect().await;
+    let mut addresses: Vec<_> = rows.iter().map(|row| row.ip.unwrap()).collect();
+    addresses.sort();
+    addresses.dedup();
+    assert_eq!((rows.len(), addresses.len()), (512, 512));
+    assert!(rows.iter().all(|row| row.outcome == Outcome::Greeted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_bound_what_is_under_way() {
+    let network = Scripted::everywhere(greets_after(1.0));
+    let begun = Instant::now();
+    let rows = scan(&network, "10.0.0.0/24", 16).count().await;
+    assert_eq!((rows, network.most_open()), (256, 16));
+    assert!(begun.elapsed() >= Duration::from_secs(16), "16 rounds of a second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_rows_that_say_something_unless_all_are_asked_for() {
+    let live: SocketAddr = "10.0.0.7:21".parse().unwrap();
+    let network = Scripted::with_peers(HashMap::from([(live, greets_after(0.0))]), answers(Connect::Refused));
+    let mut scan = scan(&network, "10.0.0.0/28", 4);
+    let row = scan.next().await.unwrap();
+    assert_eq!(row.ip, Some(live.ip()));
+    assert!(scan.next().await.is_none());
+    let stats = scan.stats();
+    assert_eq!((stats.done(), stats.in_flight()), (16, 0));
+    assert_eq!((stats.outcome(Outcome::Greeted), stats.outcome(Outcome::Refused)), (1, 15));
+
+    assert_eq!(scan_all(&network, "10.0.0.0/28", 4, true).count().await, 16);
+}
+
+/// The rows of endpoints under way are read at their own time, however long the consumer sleeps.
+#[tokio::test(start_paused = true)]
+async fn a_stalled_consumer_delays_starts_and_never_clocks() {
+    let network = Scripted::everywhere(greets_after(2.0));
+    let endpoints = 4096;
+    let slots = 64;
+    let mut scan = scan(&network, "10.0.0.0/20", slots);
+    sleep(Duration::from_secs(3600)).await;
+    // What is in transit, and a row in the hands of each slot: then nothing more is begun.
+    let begun = network.dialled().len();
+    assert_eq!(begun, ROWS_IN_TRANSIT + slots);
+    assert!(begun < endpoints);
+    let mut rows = 0;
+    while let Some(row) = scan.next().await {
+        let heard = row.greeting_after.unwrap();
+        assert!(heard.abs_diff(Duration::from_secs(2)) < Duration::from_millis(3), "{heard:?}");
+        rows += 1;
+    }
+    assert_eq!(rows, endpoints);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_stream_stops_everything() {
+    let network = Scripted::everywhere(greets_after(1.0));
+    let mut scan = scan(&network, "10.0.0.0/16", 8);
+    scan.next().await.unwrap();
+    drop(scan);
+    tokio::task::yield_now().await;
+    let dialled = network.dialled().len();
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(network.dialled().len(), dialled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_to_stop_begins_nothing_new() {
+    let network = Scripted::everywhere(greets_after(1.0));
+    let mut scan = scan(&network, "10.0.0.0/16", 8);
+    scan.next().await.unwrap();
+    scan.stopper().stop();
+    let dialled = network.dialled().len();
+    let rest = scan.by_ref().count().await;
+    assert_eq!(network.dialled().len(), dialled);
+    assert_eq!(rest + 1, dialled, "what was under way came to its end");
+    assert_eq!(scan.stats().in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_is_probed_at_each_of_its_addresses() {
+    let network = Scripted::with_names(&[("mail.example", &["10.0.0.1", "10.0.0.2"])], greets_after(0.0));
+    let rows: Vec<_> = scan(&network, "mail.example gone.example", 2).collect().await;
+    let mut found: Vec<_> =
+        rows.iter().map(|row| (row.name.as_deref().unwrap().to_owned(), row.ip, row.outcome)).collect();
+    found.sort();
+    let ip = |ip: &str| ip.parse::<IpAddr>().ok();
+    assert_eq!(
+        found,
+        [
+            ("gone.example".to_owned(), None, Outcome::Unresolved),
+            ("mail.example".to_owned(), ip("10.0.0.1"), Outcome::Greeted),
+            ("mail.example".to_owned(), ip("10.0.0.2"), Outcome::Greeted),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_seed_is_the_same_order() {
+    let order = || async {
+        let network = Scripted::everywhere(answers(Connect::Refused));
+        scan(&network, "10.0.0.0/24", 1).count().await;
+        network.dialled()
+    };
+    let (first, second) = (order().await, order().await);
+    assert_eq!(first, second);
+    assert!(!first.is_sorted(), "the order is a mixed one");
+}
+
+/// A defect in a probe must not pass for the end of the scan.
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_slot_comes_out_of_the_stream() {
+    let mut scan = scan(&Scripted::everywhere(greets_after(0.0)), "10.0.0.1", 1);
+    scan.slots.spawn(async { panic!("a defect") });
+    let ended = std::panic::AssertUnwindSafe(scan.collect::<Vec<_>>()).catch_unwind().await;
+    assert!(ended.is_err());
+}
+
+/// Memory of our own that one endpoint costs: none, where nothing answers.
+#[test]
+fn refused_and_dark_endpoints_cost_no_allocation() {
+    let allocations = |script: &Script, words: &str| {
+        let network = Scripted::everywhere(script.clone());
+        network.forget_dialled();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let count = || runtime.block_on(async { assert_eq!(scan(&network, words, 32).count().await, 0) });
+        count();
+        allocation_counter::measure(count).count_total
+    };
+    for connect in [Connect::Refused, Connect::Dark] {
+        let script = answers(connect);
+        let few = allocations(&script, "10.0.0.0/25");
+        let many = allocations(&script, "10.0.0.0/20");
+        assert!(few >= 32, "the counter counts: each slot is a task, {few}");
+        assert!(many <= few + 32, "{connect:?}: {few} for 128 endpoints, {many} for 4096");
+    }
+}

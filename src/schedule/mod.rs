@@ -1,0 +1,28 @@
+//! The order in which endpoints are taken, and who takes the next.
+
+mod permutation;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use self::permutation::Permutation;
+
+/// Hands out every index of a scan once, in a seeded random order, to however many slots ask.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    order: Permutation,
+    next: AtomicU64,
+}
+
+impl Schedule {
+    pub(crate) fn new(len: u64, seed: u64) -> Self {
+        Self { order: Permutation::new(len, seed), next: AtomicU64::new(0) }
+    }
+
+    /// The next index, until all have been handed out.
+    pub(crate) fn take(&self) -> Option<u64> {
+        // Relaxed: the counter orders nothing but itself. It cannot overflow: there are at most 2^63 endpoints, and each
+        // slot asks once more at the end.
+        let position = self.next.fetch_add(1, Ordering::Relaxed);
+        self.order.at(position)
+    }
+}
