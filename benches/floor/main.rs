@@ -13,7 +13,7 @@
 //!
 //! Limits: Linux (epoll, `/proc`); nothing leaves 127.0.0.0/8; everything shares one machine, so wall time says less
 //! than CPU time. Rows and exit codes are checked, timings are not. Without `--bench`, as `cargo test --benches` runs
-//! it, only a smoke run of the yardstick over a few endpoints takes place.
+//! it, only a smoke run of a few endpoints takes place.
 
 #![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
 #![expect(clippy::print_stderr, reason = "progress and complaints are for people")]
@@ -127,7 +127,7 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
 /// A run that shows whether the bench works, not how fast anything is.
 fn smoke(options: Options) -> Options {
     let scenario = vec![Scenario::Greeting, Scenario::GreetingQuit, Scenario::Refused];
-    Options { scenario, prefix: 26, pairs: 1, concurrency: 16, servers: 2, floor_only: true, ..options }
+    Options { scenario, prefix: 26, pairs: 1, concurrency: 16, servers: 2, ..options }
 }
 
 /// Raises the limit of open files as far as it goes, for all the processes to come, and checks that it suffices.

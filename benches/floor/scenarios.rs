@@ -1,8 +1,8 @@
 //! The scenarios: hailer and the yardstick in turn over the same endpoints, and what each run must have yielded.
 //!
-//! Limits: a wrong count, a wrong row or a wrong exit code is a complaint; no timing ever is. The second sweep over a /16
-//! fills the kernel's table of connections in `TIME_WAIT` (131,072 as a rule); from then on a close costs both a little
-//! less, so the first pair may differ from the others.
+//! Limits: a wrong count or a wrong row is a complaint, a failing program ends the bench; no timing ever does. The
+//! second sweep over a /16 fills the kernel's table of connections in `TIME_WAIT` (131,072 as a rule); from then on a
+//! close costs both a little less, so the first pair may differ from the others.
 
 use std::error::Error;
 use std::ffi::OsString;
