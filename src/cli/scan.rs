@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use hailer::{Observations, Stats};
+use indicatif::HumanCount;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{interval_at, sleep_until};
@@ -104,8 +105,10 @@ fn announce(plan: &Plan) {
     if plan.left_out > 0 {
         eprintln!("{} targets are of the other address family and left out", plan.left_out);
     }
-    let (endpoints, concurrency) = (plan.scan.endpoints(), plan.scan.concurrency());
-    eprintln!("{endpoints} endpoints, {concurrency} at once, seed {}", plan.scan.seed());
+    let endpoints = plan.scan.endpoints();
+    let noun = if endpoints == 1 { "endpoint" } else { "endpoints" };
+    let slots = u64::try_from(plan.scan.concurrency().get()).unwrap_or(u64::MAX).min(endpoints);
+    eprintln!("{} {noun}, {slots} at once, seed {}", HumanCount(endpoints), plan.scan.seed());
 }
 
 fn runtime(plan: &Plan) -> Result<Runtime, Failure> {
