@@ -130,6 +130,14 @@ impl<S: Stream> Link<S> {
         }
     }
 
+    /// Sends FIN, after `close_notify` inside TLS (RFC 8446 §6.1), as far as the socket takes it at once.
+    pub(super) fn close(mut self) {
+        if let Self::Tls(stream) = &mut self {
+            // If it cannot be said the connection is gone, and there is nobody to tell.
+            drop(stream.shutdown().now_or_never());
+        }
+    }
+
     /// Listens without keeping anything until the peer has said FIN or broken off.
     pub(super) async fn until_end(&mut self) {
         poll_fn(|cx| {
