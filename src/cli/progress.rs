@@ -53,6 +53,11 @@ impl Progress {
         &self.bar
     }
 
+    /// Whether nothing is to be said.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.manner == Manner::Quiet
+    }
+
     /// How long to wait before [`Progress::show`] is due again.
     pub(super) fn interval(&self) -> Duration {
         match self.manner {

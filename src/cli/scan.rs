@@ -71,7 +71,9 @@ async fn supervise(
                     1 => {
                         let in_flight = stats.in_flight();
                         let words = format!("stopping: {in_flight} under way, at most {} s", DRAIN.as_secs());
-                        progress.bar().suspend(|| eprintln!("{words}; once more to stop at once"));
+                        if !progress.is_quiet() {
+                            progress.bar().suspend(|| eprintln!("{words}; once more to stop at once"));
+                        }
                         deadline = Some(tokio::time::Instant::now() + DRAIN);
                     }
                     _ => deadline = Some(tokio::time::Instant::now()),
