@@ -15,6 +15,7 @@ use std::time::SystemTime;
 use futures::Stream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::task::coop::consume_budget;
 
 use crate::classify::Classifier;
 use crate::config::ScanBuilder;
@@ -194,6 +195,8 @@ impl<N: Network> Run<N> {
             if !wanted {
                 return;
             }
+            // Endpoints that are decided at once, as by an error of our own, must not keep the other slots from their turn.
+            consume_budget().await;
         }
     }
 

@@ -92,6 +92,15 @@ async fn a_stalled_consumer_delays_starts_and_never_clocks() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn endpoints_decided_at_once_leave_others_their_turn() {
+    let network = Scripted::everywhere(answers(Connect::Refused));
+    let scan = scan(&network, "10.0.0.0/16", 1);
+    tokio::task::yield_now().await;
+    let done = scan.stats().done();
+    assert!((1..65_536).contains(&done), "one turn of the slot is not the whole scan: {done}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropping_the_stream_stops_everything() {
     let network = Scripted::everywhere(greets_after(1.0));
     let mut scan = scan(&network, "10.0.0.0/16", 8);

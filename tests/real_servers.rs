@@ -3,6 +3,8 @@
 //! Needs root and the packages that `tests/lab/lab install` fetches; otherwise it says so and passes, unless
 //! `HAILER_REQUIRE_ALL=1` is set.
 
+#![expect(clippy::unwrap_used, reason = "a test says by panicking what it could not do")]
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;

@@ -1,9 +1,9 @@
 //! Peers that greet: every address of the range has a listener of its own, bound to that address alone.
 //!
-//! A process may hold some 20,000 files, so several processes share the range; each is one epoll loop that accepts, says
-//! the greeting, answers QUIT with a 221 and closes, and closes when the client does. A process says that it listens
-//! with one byte on its standard output, and ends when its standard input does: dropping [`Peers`] ends it, and so does
-//! the death of the bench, however it dies.
+//! A process may hold only so many files (20,000 is common), so several share the range. Each is one epoll loop that
+//! accepts, says the greeting, answers QUIT with a 221 and closes, and closes when the client does. A process says that
+//! it listens with one byte on its standard output, and ends when its standard input does: dropping [`Peers`] ends it,
+//! and so does the death of the bench, however it dies.
 //!
 //! Limits: one greeting, no dialogue but QUIT, and no deadline for a client.
 

@@ -25,7 +25,8 @@ pub(crate) fn complaint(path: &Path, range: Range, expected: &str) -> Result<Opt
     let mut seen = vec![false; usize::try_from(range.len())?];
     let (mut rows, mut twice, mut strangers) = (0_u32, 0_u32, 0_u32);
     let mut outcomes = BTreeMap::<String, u32>::new();
-    for line in BufReader::new(File::open(path)?).lines() {
+    let file = File::open(path).map_err(|error| format!("hailer's rows: {error}"))?;
+    for line in BufReader::new(file).lines() {
         let line = line?;
         let row: Row = serde_json::from_str(&line).map_err(|error| format!("{error} in the row {line}"))?;
         rows += 1;

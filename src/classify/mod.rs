@@ -78,6 +78,7 @@ impl Classifier {
     /// assert!(error.to_string().starts_with("mail.toml:1: "));
     /// ```
     pub fn new(ftp: (&str, &str), mail: (&str, &str)) -> Result<Self, LoadError> {
+        hash::prepare();
         Ok(Self { ftp: List::load(ftp.0, ftp.1)?, mail: List::load(mail.0, mail.1)? })
     }
 

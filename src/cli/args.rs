@@ -17,7 +17,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Sweep networks and hosts: one row for every endpoint where something answered.
+    /// Sweep networks and hosts: one row for every endpoint that a connection was made to, or that could not be tried.
     Scan(Box<ScanArgs>),
 }
 
@@ -45,7 +45,7 @@ pub(super) struct ScanArgs {
     #[arg(short, long, value_name = "PORTS")]
     pub(super) ports: Option<String>,
 
-    /// Where rows go: FILE.csv, FILE.ndjson or FILE.jsonl; may repeat. Without it: lines for people on a terminal, NDJSON for programs
+    /// Where rows go: FILE.csv, FILE.ndjson, FILE.jsonl, or - for stdout; may repeat. Stdout, also without -o, gets lines on a terminal and NDJSON elsewhere
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Vec<PathBuf>,
 

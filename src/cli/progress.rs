@@ -43,6 +43,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
             bar.set_style(style);
         }
+        bar.set_message("starting");
         let now = Instant::now();
         Self { bar, manner, started: now, before: (now, 0) }
     }
@@ -50,6 +51,11 @@ impl Progress {
     /// The bar, for whoever writes to the same terminal.
     pub(super) fn bar(&self) -> &ProgressBar {
         &self.bar
+    }
+
+    /// Whether nothing is to be said.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.manner == Manner::Quiet
     }
 
     /// How long to wait before [`Progress::show`] is due again.
@@ -69,7 +75,8 @@ impl Progress {
         match self.manner {
             Manner::Quiet => None,
             Manner::Bar => {
-                self.bar.set_message(format!("{in_flight} in flight, {greeted} greeted"));
+                let rate = HumanCount(per_second(done, self.started.elapsed()));
+                self.bar.set_message(format!("{rate}/s, {in_flight} in flight, {greeted} greeted"));
                 None
             }
             Manner::Lines => {
@@ -97,7 +104,7 @@ impl Progress {
     }
 }
 
-const TEMPLATE: &str = "{bar:24} {human_pos}/{human_len} {per_sec}, {msg}, ETA {eta}";
+const TEMPLATE: &str = "{bar:24} {human_pos}/{human_len} {msg}, ETA {eta}";
 
 /// How many a second, rounded down.
 pub(super) fn per_second(count: u64, time: Duration) -> u64 {

@@ -99,6 +99,9 @@ impl Recorder {
             let mut tally = Tally::default();
             let written = record(rows, &mut outputs, &runtime, &abandoned, &mut tally);
             let flushed = outputs.flush();
+            // Closing a file that is full tries once more. The program ends when it hears from us, and must not cut that short
+            // between a torn row and its removal.
+            drop(outputs);
             // If nobody listens any longer the program is ending.
             drop(tell.send((tally, written.and(flushed))));
         })?;

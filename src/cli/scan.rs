@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use hailer::{Observations, Stats};
+use indicatif::HumanCount;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{interval_at, sleep_until};
@@ -70,7 +71,9 @@ async fn supervise(
                     1 => {
                         let in_flight = stats.in_flight();
                         let words = format!("stopping: {in_flight} under way, at most {} s", DRAIN.as_secs());
-                        progress.bar().suspend(|| eprintln!("{words}; once more to stop at once"));
+                        if !progress.is_quiet() {
+                            progress.bar().suspend(|| eprintln!("{words}; once more to stop at once"));
+                        }
                         deadline = Some(tokio::time::Instant::now() + DRAIN);
                     }
                     _ => deadline = Some(tokio::time::Instant::now()),
@@ -104,8 +107,10 @@ fn announce(plan: &Plan) {
     if plan.left_out > 0 {
         eprintln!("{} targets are of the other address family and left out", plan.left_out);
     }
-    let (endpoints, concurrency) = (plan.scan.endpoints(), plan.scan.concurrency());
-    eprintln!("{endpoints} endpoints, {concurrency} at once, seed {}", plan.scan.seed());
+    let endpoints = plan.scan.endpoints();
+    let noun = if endpoints == 1 { "endpoint" } else { "endpoints" };
+    let slots = u64::try_from(plan.scan.concurrency().get()).unwrap_or(u64::MAX).min(endpoints);
+    eprintln!("{} {noun}, {slots} at once, seed {}", HumanCount(endpoints), plan.scan.seed());
 }
 
 fn runtime(plan: &Plan) -> Result<Runtime, Failure> {

@@ -37,6 +37,7 @@ impl<S: Stream> Parting<S> {
     pub(crate) async fn see_out(mut self) {
         // At the deadline we close whatever the peer does.
         drop(timeout_at(self.deadline, self.link.until_end()).await);
+        self.link.close();
     }
 }
 

@@ -209,7 +209,11 @@ impl<N: Network> Prober<N> {
         let parting = if over { None } else { self.take_leave(&mut peer, observation).await };
         let (link, received) = peer.into_parts();
         observation.received = received;
-        parting.map(|deadline| Parting::new(link, deadline))
+        if let Some(deadline) = parting {
+            return Some(Parting::new(link, deadline));
+        }
+        link.close();
+        None
     }
 }
 

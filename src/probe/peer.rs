@@ -17,6 +17,9 @@ use crate::observation::Received;
 /// How much is read at once. It lives on the stack for the length of one poll: a waiting peer costs no buffer.
 const CHUNK: usize = 4096;
 
+/// How much is taken of what lies unread when we close; a peer that sends faster than we read has no end.
+const MAX_DRAINED: usize = 1024 * 1024;
+
 /// The bytes of one connection, whether they pass through TLS or not.
 pub(super) enum Link<S> {
     Plain(S),
@@ -104,15 +107,17 @@ impl<S: Stream> Peer<S> {
     /// Takes what has come by now without waiting, so that closing sends FIN and not RST (RFC 1122 §4.2.2.13).
     pub(super) fn drain(&mut self) {
         let mut chunk = [0; CHUNK];
-        match &mut self.link {
-            Link::Plain(stream) => {
-                let count = stream.take_now(&mut chunk);
-                self.keep(&chunk[..count]);
-            }
-            Link::Tls(stream) => {
-                // Enough for one record and the FIN; if the socket takes no more there is nobody to tell.
-                drop(stream.shutdown().now_or_never());
-                stream.get_mut().0.stream_mut().take_now(&mut chunk);
+        for _ in 0..MAX_DRAINED / CHUNK {
+            let count = match &mut self.link {
+                Link::Plain(stream) => {
+                    let count = stream.take_now(&mut chunk);
+                    self.keep(&chunk[..count]);
+                    count
+                }
+                Link::Tls(stream) => stream.get_mut().0.stream_mut().take_now(&mut chunk),
+            };
+            if count < CHUNK {
+                return;
             }
         }
     }
@@ -127,6 +132,14 @@ impl<S: Stream> Link<S> {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buffer),
+        }
+    }
+
+    /// Sends FIN, after `close_notify` inside TLS (RFC 8446 §6.1), as far as the socket takes it at once.
+    pub(super) fn close(mut self) {
+        if let Self::Tls(stream) = &mut self {
+            // If it cannot be said the connection is gone, and there is nobody to tell.
+            drop(stream.shutdown().now_or_never());
         }
     }
 
