@@ -9,6 +9,8 @@
 
 // `cfg(test)` tells clippy what these modules are, though nothing here is built without it.
 #[cfg(test)]
+mod asked_to_stop;
+#[cfg(test)]
 mod good_runs;
 #[cfg(test)]
 mod outputs;
