@@ -11,7 +11,11 @@
 #[cfg(test)]
 mod asked_to_stop;
 #[cfg(test)]
+mod farewell;
+#[cfg(test)]
 mod good_runs;
+#[cfg(test)]
+mod outcomes;
 #[cfg(test)]
 mod outputs;
 #[cfg(test)]
