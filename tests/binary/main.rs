@@ -15,6 +15,8 @@ mod farewell;
 #[cfg(test)]
 mod good_runs;
 #[cfg(test)]
+mod namespaces;
+#[cfg(test)]
 mod outcomes;
 #[cfg(test)]
 mod outputs;
