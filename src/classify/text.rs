@@ -55,19 +55,29 @@ pub(super) fn code(line: &str) -> Option<&str> {
 
 fn unframe(text: &str) -> Cow<'_, str> {
     let text = text.trim_end_matches(is_blank_or_end);
-    let first = text.lines().find_map(code);
     if !text.contains('\n') {
-        return Cow::Borrowed(strip(text, first));
+        return Cow::Borrowed(strip(text, code(text)));
     }
     let mut whole = String::with_capacity(text.len());
+    // The reply that a line belongs to: a preliminary one (RFC 959 §5.4) is followed by another, of another code.
+    let mut reply = None;
     for line in text.split('\n') {
         if !whole.is_empty() {
             whole.push('\n');
         }
-        whole.push_str(strip(line, first));
+        reply = reply.or_else(|| code(line));
+        whole.push_str(strip(line, reply));
+        if ends(line, reply) {
+            reply = None;
+        }
     }
     whole.truncate(whole.trim_end_matches('\n').len());
     Cow::Owned(whole)
+}
+
+/// Whether the line is the last of its reply.
+fn ends(line: &str, reply: Option<&str>) -> bool {
+    reply.is_some() && code(line) == reply && line.as_bytes().get(3) != Some(&b'-')
 }
 
 /// A line without the reply's code. A number that is not that code belongs to the text: `220-\r\n 404 files\r\n220 ok`.
@@ -96,6 +106,8 @@ mod tests {
             (b"220-a\n220-b \t\n220 c\n", "a\nb\nc"),
             (b"220-a\r\n  b\r\n404 files\r\n220 c\r\n", "a\nb\n404 files\nc"),
             (b"220-\r\n220-\r\n220 c\r\n", "c"),
+            (b"120 soon\r\n220 a\r\n", "soon\na"),
+            (b"120-soon\r\n220 files\r\n120 \r\n220-a\r\n220 b\r\n", "soon\n220 files\n\na\nb"),
             (b"220-a\r\n220-\r\n220 c\r\n", "a\n\nc"),
             (b"no code at all\r\n", "no code at all"),
             (b"2200 is a year\r\n", "2200 is a year"),
