@@ -11,6 +11,8 @@
 pub mod classify;
 mod config;
 mod error;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 pub mod observation;
 pub mod output;
 mod probe;

@@ -1,0 +1,173 @@
+//! Where the servers of a fleet stand: so many hosts, each with one port for every service.
+//!
+//! Linux answers on all of 127.0.0.0/8, so every host gets an address of its own. Elsewhere 127.0.0.1 is the only one,
+//! and the hosts stand behind one another on its ports. Which service is at a port follows from its number alone.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use super::Error;
+use crate::observation::Service;
+
+/// Each service has the thousand ports from here on. The thousands resemble the usual ports (21, 25, 465, 587, 990), and
+/// all lie below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 elsewhere).
+const FIRST_PORTS: [(Service, u16); 5] = [
+    (Service::Ftp, 21_000),
+    (Service::Smtps, 24_000),
+    (Service::Smtp, 25_000),
+    (Service::Submission, 27_000),
+    (Service::Ftps, 29_000),
+];
+
+/// How many ports a service has, and how many hosts fit on one address.
+const PORTS: u16 = 1000;
+
+/// Where hosts are put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spread {
+    /// Each has an address of its own, in a row.
+    Addresses,
+    /// All are on one address, each on ports of its own.
+    Ports,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        if cfg!(target_os = "linux") { Self::Addresses } else { Self::Ports }
+    }
+}
+
+/// The endpoints of a fleet as numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Layout {
+    first: Ipv4Addr,
+    hosts: u32,
+    spread: Spread,
+}
+
+impl Layout {
+    /// Lets through what stays on loopback addresses.
+    pub(super) fn new(first: Ipv4Addr, hosts: u32, spread: Spread) -> Result<Self, Error> {
+        let most = match spread {
+            // The last address of a network is its broadcast address, which nothing can be bound to.
+            Spread::Addresses => Ipv4Addr::new(127, 255, 255, 255).to_bits().saturating_sub(first.to_bits()),
+            Spread::Ports => u32::from(PORTS),
+        };
+        if !first.is_loopback() || first == Ipv4Addr::new(127, 0, 0, 0) {
+            return Err(Error::NotLoopback(first));
+        }
+        if !(1..=most).contains(&hosts) {
+            return Err(Error::Hosts { hosts, most });
+        }
+        Ok(Self { first, hosts, spread })
+    }
+
+    /// How many endpoints there are.
+    pub(super) fn len(self) -> u64 {
+        u64::from(self.hosts) * 5
+    }
+
+    /// Every endpoint with the service that is expected there.
+    pub(super) fn endpoints(self) -> impl Iterator<Item = (SocketAddrV4, Service)> {
+        (0..self.hosts).flat_map(move |host| {
+            FIRST_PORTS.into_iter().filter_map(move |(service, first_port)| {
+                let (ip, port) = match self.spread {
+                    Spread::Addresses => (Ipv4Addr::from_bits(self.first.to_bits() + host), first_port),
+                    Spread::Ports => (self.first, first_port + u16::try_from(host).ok()?),
+                };
+                Some((SocketAddrV4::new(ip, port), service))
+            })
+        })
+    }
+
+    /// The service at an address, where it is one of the fleet's.
+    pub(super) fn service_at(self, address: SocketAddrV4) -> Option<Service> {
+        let (service, first_port) = FIRST_PORTS
+            .into_iter()
+            .find(|(_, first_port)| (*first_port..first_port + PORTS).contains(&address.port()))?;
+        let ip = address.ip().to_bits().checked_sub(self.first.to_bits())?;
+        let port = u32::from(address.port() - first_port);
+        let is_ours = match self.spread {
+            Spread::Addresses => ip < self.hosts && port == 0,
+            Spread::Ports => ip == 0 && port < self.hosts,
+        };
+        is_ours.then_some(service)
+    }
+
+    /// The addresses as a target of `hailer scan`.
+    pub(super) fn target(self) -> String {
+        let last = Ipv4Addr::from_bits(self.first.to_bits() + self.hosts - 1);
+        if self.spread == Spread::Ports || last == self.first {
+            return self.first.to_string();
+        }
+        format!("{}-{last}", self.first)
+    }
+
+    /// The ports as `hailer scan -p` takes them.
+    pub(super) fn ports(self) -> String {
+        let words = FIRST_PORTS.map(|(service, first)| match u16::try_from(self.hosts - 1) {
+            Ok(more @ 1..) if self.spread == Spread::Ports => format!("{first}-{}={service}", first + more),
+            _ => format!("{first}={service}"),
+        });
+        words.join(",")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn layout(first: &str, hosts: u32, spread: Spread) -> Result<Layout, Error> {
+        Layout::new(first.parse().unwrap(), hosts, spread)
+    }
+
+    #[test]
+    fn every_endpoint_is_found_again() {
+        for spread in [Spread::Addresses, Spread::Ports] {
+            let layout = layout("127.77.0.250", 300, spread).unwrap();
+            let all: HashSet<_> = layout.endpoints().collect();
+            assert_eq!(all.len(), 1500);
+            assert!(all.iter().all(|(address, service)| layout.service_at(*address) == Some(*service)));
+            assert!(all.iter().all(|(address, _)| address.ip().is_loopback()));
+        }
+    }
+
+    #[test]
+    fn others_are_not_found() {
+        let table = [("127.77.0.1:21000", true), ("127.77.0.3:21000", false), ("127.77.0.0:21000", false)];
+        for (address, ours) in table.into_iter().chain([("127.77.0.1:21001", false), ("127.77.0.1:80", false)]) {
+            let layout = layout("127.77.0.1", 2, Spread::Addresses).unwrap();
+            assert_eq!(layout.service_at(address.parse().unwrap()).is_some(), ours, "{address}");
+        }
+    }
+
+    #[test]
+    fn nothing_leaves_the_loopback_network() {
+        for (first, hosts, spread) in [
+            ("10.0.0.1", 1, Spread::Addresses),
+            ("127.0.0.0", 1, Spread::Addresses),
+            ("127.255.255.255", 1, Spread::Addresses),
+            ("127.255.255.254", 2, Spread::Addresses),
+            ("127.0.0.1", 0, Spread::Addresses),
+            ("127.0.0.1", u32::MAX, Spread::Addresses),
+            ("127.0.0.1", 1001, Spread::Ports),
+        ] {
+            assert!(layout(first, hosts, spread).is_err(), "{first} {hosts} {spread:?}");
+        }
+        assert!(layout("127.255.255.254", 1, Spread::Addresses).is_ok());
+        assert!(layout("127.0.0.1", 1000, Spread::Ports).is_ok());
+    }
+
+    #[test]
+    fn as_words_of_a_command_line() {
+        let many = layout("127.77.0.1", 1000, Spread::Addresses).unwrap();
+        assert_eq!(many.target(), "127.77.0.1-127.77.3.232");
+        assert_eq!(many.ports(), "21000=ftp,24000=smtps,25000=smtp,27000=submission,29000=ftps");
+        let one = layout("127.0.0.1", 1000, Spread::Ports).unwrap();
+        assert_eq!(one.target(), "127.0.0.1");
+        assert!(one.ports().starts_with("21000-21999=ftp,24000-24999=smtps,"), "{}", one.ports());
+        let single = layout("127.0.0.1", 1, Spread::Ports).unwrap();
+        assert!(single.ports().starts_with("21000=ftp,"), "{}", single.ports());
+    }
+}
