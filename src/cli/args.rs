@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
+use super::demo::DemoArgs;
+use super::fleet::FleetArgs;
+
 /// Sweeps address ranges for FTP and mail servers.
 #[derive(Debug, Parser)]
 #[command(name = "hailer", version, arg_required_else_help = true)]
@@ -19,6 +22,10 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Sweep networks and hosts: one row for every endpoint that a connection was made to, or that could not be tried.
     Scan(Box<ScanArgs>),
+    /// See it work: sweep a simulated fleet on this machine, and compare every row with the truth.
+    Demo(DemoArgs),
+    /// Serve a simulated fleet of FTP and mail servers on loopback addresses, for this or any other tool to sweep.
+    Fleet(FleetArgs),
 }
 
 const TARGETS: &str = "\
@@ -113,7 +120,7 @@ pub(super) enum LeaveArg {
 }
 
 /// Seconds as a decimal number, or with `s` or `ms` behind it.
-fn duration(word: &str) -> Result<Duration, String> {
+pub(super) fn duration(word: &str) -> Result<Duration, String> {
     let (number, scale) = if let Some(number) = word.strip_suffix("ms") {
         (number, 1e-3)
     } else {

@@ -4,6 +4,8 @@
 #![expect(clippy::print_stderr, reason = "words for people go to stderr, and from here only")]
 
 mod args;
+mod demo;
+mod fleet;
 mod plan;
 mod progress;
 mod record;
@@ -59,6 +61,8 @@ impl Failure {
 pub(crate) fn run() -> ExitCode {
     let result = match Args::parse().command {
         Command::Scan(args) => scan::run(*args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Fleet(args) => fleet::run(&args),
     };
     let (words, code) = match result {
         Ok(ended) => return ended.into(),

@@ -133,7 +133,7 @@ mod tests {
     fn parse(line: &str) -> Result<ScanArgs, String> {
         let words = format!("hailer scan {line}");
         let args = Args::try_parse_from(words.split_whitespace()).map_err(|error| error.to_string())?;
-        let Command::Scan(args) = args.command;
+        let Command::Scan(args) = args.command else { panic!("{line} is no scan") };
         Ok(*args)
     }
 

@@ -53,6 +53,11 @@ impl Outputs {
         outputs.iter().map(open).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Adds others that are shown every row.
+    pub(super) fn extend(&mut self, more: impl IntoIterator<Item = Box<dyn RowWriter>>) {
+        self.0.extend(more);
+    }
+
     fn write(&mut self, row: &Observation) -> io::Result<()> {
         self.each(|output| output.write(row))
     }

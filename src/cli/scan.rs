@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use hailer::output::RowWriter;
 use hailer::{Observations, Stats};
 use indicatif::HumanCount;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -24,10 +25,15 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
     raise_open_file_limit();
-    let plan = Plan::new(args)?;
+    sweep(Plan::new(args)?, None)
+}
+
+/// Does what is planned; a witness is shown every row as well.
+pub(super) fn sweep(plan: Plan, witness: Option<Box<dyn RowWriter>>) -> Result<Ended, Failure> {
     let runtime = runtime(&plan)?;
     let progress = Progress::new(plan.scan.endpoints(), plan.quiet);
-    let outputs = Outputs::open(&plan.outputs, plan.overwrite, progress.bar())?;
+    let mut outputs = Outputs::open(&plan.outputs, plan.overwrite, progress.bar())?;
+    outputs.extend(witness);
     if !plan.quiet {
         announce(&plan);
     }
@@ -127,11 +133,11 @@ fn runtime(plan: &Plan) -> Result<Runtime, Failure> {
 }
 
 /// Takes as many open files as the machine's owner allows; where that fails, what is allowed already must do.
-fn raise_open_file_limit() {
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < hard
-    {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+pub(super) fn raise_open_file_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // macOS names no hard limit at all, and grants no more than its OPEN_MAX.
+        let wished = [hard, hard.min(10_240)].into_iter().filter(|limit| *limit > soft);
+        wished.map(|limit| setrlimit(Resource::RLIMIT_NOFILE, limit, hard)).find(Result::is_ok);
     }
 }
 
