@@ -21,6 +21,9 @@ const FIRST_PORTS: [(Service, u16); 5] = [
 /// How many ports a service has, and how many hosts fit on one address.
 const PORTS: u16 = 1000;
 
+/// More hosts than this are refused, whatever the open-file limit: it is far beyond what one process serves.
+const MAX_HOSTS: u32 = 1 << 16;
+
 /// Where hosts are put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spread {
@@ -49,7 +52,9 @@ impl Layout {
     pub(super) fn new(first: Ipv4Addr, hosts: u32, spread: Spread) -> Result<Self, Error> {
         let most = match spread {
             // The last address of a network is its broadcast address, which nothing can be bound to.
-            Spread::Addresses => Ipv4Addr::new(127, 255, 255, 255).to_bits().saturating_sub(first.to_bits()),
+            Spread::Addresses => {
+                Ipv4Addr::new(127, 255, 255, 255).to_bits().saturating_sub(first.to_bits()).min(MAX_HOSTS)
+            }
             Spread::Ports => u32::from(PORTS),
         };
         if !first.is_loopback() || first == Ipv4Addr::new(127, 0, 0, 0) {

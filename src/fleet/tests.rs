@@ -77,10 +77,8 @@ fn files_are_counted_and_their_limit_is_told() {
     assert!((4000..5000).contains(&roster.files()));
     let fitting = hosts_within(20_000);
     assert!(Roster::new(Config { hosts: fitting, ..Config::default() }).unwrap().files() <= 20_000 - RESERVED_FILES);
-    let huge = Roster::new(Config { hosts: 2_000_000, ..Config::default() }).unwrap();
-    let error = Error::Files { hosts: 2_000_000, needed: 9_000_000, limit: 20_000, fitting };
+    let error = Error::Files { hosts: 5000, needed: 21_000, limit: 20_000, fitting };
     assert!(error.to_string().contains("at most 3936 hosts"), "{error}");
-    assert_eq!(huge.target(), "127.77.0.1-127.107.132.128");
 }
 
 /// The rows of a sweep over a whole fleet, by the library.

@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod asked_to_stop;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod farewell;
 #[cfg(test)]
 mod good_runs;
