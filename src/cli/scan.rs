@@ -1,5 +1,4 @@
 //! `hailer scan`.
-#![expect(clippy::print_stderr, reason = "progress, notes and the summary are for people, on stderr")]
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use super::plan::Plan;
 use super::progress::Progress;
 use super::record::{Outputs, Recorder, Tally};
 use super::signals::Signals;
-use super::{Ended, Failure, summary};
+use super::{Ended, Failure, summary, tell};
 
 /// After a request to stop, how long endpoints under way may take.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -39,7 +38,7 @@ pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
         let stats = rows.stats();
         let (ended, tally, written) = supervise(rows, outputs, progress, signals).await?;
         if !quiet {
-            eprint!("{}", summary::render(&stats, &tally, started.elapsed()));
+            tell(summary::render(&stats, &tally, started.elapsed()).trim_end());
         }
         written.map_err(Failure::failed).map(|()| ended)
     })
@@ -72,7 +71,7 @@ async fn supervise(
                         let in_flight = stats.in_flight();
                         let words = format!("stopping: {in_flight} under way, at most {} s", DRAIN.as_secs());
                         if !progress.is_quiet() {
-                            progress.bar().suspend(|| eprintln!("{words}; once more to stop at once"));
+                            progress.bar().suspend(|| tell(format_args!("{words}; once more to stop at once")));
                         }
                         deadline = Some(tokio::time::Instant::now() + DRAIN);
                     }
@@ -99,18 +98,18 @@ async fn supervise(
 
 fn show(progress: &mut Progress, stats: &Stats) {
     if let Some(line) = progress.show(stats) {
-        eprintln!("{line}");
+        tell(line);
     }
 }
 
 fn announce(plan: &Plan) {
     if plan.left_out > 0 {
-        eprintln!("{} targets are of the other address family and left out", plan.left_out);
+        tell(format_args!("{} targets are of the other address family and left out", plan.left_out));
     }
     let endpoints = plan.scan.endpoints();
     let noun = if endpoints == 1 { "endpoint" } else { "endpoints" };
     let slots = u64::try_from(plan.scan.concurrency().get()).unwrap_or(u64::MAX).min(endpoints);
-    eprintln!("{} {noun}, {slots} at once, seed {}", HumanCount(endpoints), plan.scan.seed());
+    tell(format_args!("{} {noun}, {slots} at once, seed {}", HumanCount(endpoints), plan.scan.seed()));
 }
 
 fn runtime(plan: &Plan) -> Result<Runtime, Failure> {
