@@ -32,7 +32,7 @@ pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
     }
     let quiet = plan.quiet;
     let started = Instant::now();
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let signals = Signals::listen().map_err(Failure::failed)?;
         let rows = plan.scan.run();
         let stats = rows.stats();
@@ -41,7 +41,10 @@ pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
             tell(summary::render(&stats, &tally, started.elapsed()).trim_end());
         }
         written.map_err(Failure::failed).map(|()| ended)
-    })
+    });
+    // Dropping it would wait for names that are still being looked up, for as long as the system's resolver likes.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Drives the scan to its end, or to the end that a signal asks for.
