@@ -190,9 +190,9 @@ impl<N: Network> Run<N> {
             && let Some(endpoint) = self.schedule.take().and_then(|index| self.targets.endpoint(index))
         {
             self.stats.begin();
-            let wanted = self.endpoint(endpoint, &rows).await;
-            self.stats.end();
-            if !wanted {
+            let done = self.endpoint(endpoint, &rows).await;
+            self.stats.end(done);
+            if !done {
                 return;
             }
             // Endpoints that are decided at once, as by an error of our own, must not keep the other slots from their turn.
@@ -200,7 +200,8 @@ impl<N: Network> Run<N> {
         }
     }
 
-    /// One endpoint, which for a name is each of its addresses; whether rows are still wanted.
+    /// One endpoint, which for a name is each of its addresses; whether it was done. It is not where rows are no longer
+    /// wanted, or where a request to stop came between two addresses.
     async fn endpoint(&self, endpoint: Endpoint, rows: &mpsc::Sender<Observation>) -> bool {
         let Endpoint { host, port, service } = endpoint;
         let name = match host {
@@ -212,7 +213,7 @@ impl<N: Network> Run<N> {
             Ok(addresses) => {
                 for ip in addresses.iter() {
                     let place = Place { name: Some(Arc::clone(&name)), ip: *ip, port, service };
-                    if !Box::pin(self.place(place, rows)).await {
+                    if self.stop.is_asked() || !Box::pin(self.place(place, rows)).await {
                         return false;
                     }
                 }

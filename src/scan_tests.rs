@@ -126,6 +126,16 @@ async fn a_request_to_stop_begins_nothing_new() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_to_stop_begins_no_further_address_of_a_name() {
+    let network = Scripted::with_names(&[("mail.example", &["10.0.0.1", "10.0.0.2"])], greets_after(1.0));
+    let mut scan = scan(&network, "mail.example", 1);
+    sleep(Duration::from_millis(500)).await;
+    scan.stopper().stop();
+    assert_eq!(scan.by_ref().count().await, 1, "the address under way came to its end");
+    assert_eq!((network.dialled().len(), scan.stats().done()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_name_is_probed_at_each_of_its_addresses() {
     let network = Scripted::with_names(&[("mail.example", &["10.0.0.1", "10.0.0.2"])], greets_after(0.0));
     let rows: Vec<_> = scan(&network, "mail.example gone.example", 2).collect().await;
