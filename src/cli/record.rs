@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt};
 use hailer::output::{Format, RowFile, RowSink, RowWriter};
-use hailer::{Observation, Observations};
+use hailer::{Observation, Observations, Outcome};
 use indicatif::ProgressBar;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
@@ -29,6 +29,8 @@ const REST: Duration = Duration::from_millis(5);
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) rows: u64,
+    /// How many rows of those that greeted named none.
+    pub(super) unnamed: u64,
     /// How many rows named which software.
     pub(super) software: BTreeMap<Arc<str>, u64>,
 }
@@ -160,8 +162,9 @@ fn write_all(rows: &[Observation], outputs: &mut Outputs, tally: &mut Tally) -> 
     for row in rows {
         outputs.write(row)?;
         tally.rows += 1;
-        if let Some(software) = &row.software {
-            *tally.software.entry(Arc::clone(&software.name)).or_default() += 1;
+        match &row.software {
+            Some(software) => *tally.software.entry(Arc::clone(&software.name)).or_default() += 1,
+            None => tally.unnamed += u64::from(row.outcome == Outcome::Greeted),
         }
     }
     Ok(())
