@@ -109,7 +109,7 @@ impl<N: Network> Prober<N> {
                 if tls {
                     return Box::pin(self.secure(stream, dialled.begun, place, observation)).await;
                 }
-                Some(Peer::new(Link::Plain(stream), dialled.begun))
+                Some(Peer::new(Link::Plain(stream), dialled.begun, Instant::now()))
             }
             Err(NoConnection { outcome, detail }) => {
                 observation.outcome = outcome;
@@ -135,13 +135,14 @@ impl<N: Network> Prober<N> {
                 Handshake::Done(stream, facts) => {
                     observation.tls_handshake = Some(started.elapsed());
                     observation.tls = Some(facts);
-                    return Some(Peer::new(Link::Tls(stream), begun));
+                    return Some(Peer::new(Link::Tls(stream), begun, Instant::now()));
                 }
                 Handshake::Plain(stream, bytes) => {
                     let mut facts = TlsFacts::new(TlsUse::NotOffered);
                     facts.error = Some("plain text in answer to a ClientHello".into());
                     observation.tls = Some(Box::new(facts));
-                    let mut peer = Peer::new(Link::Plain(stream), begun);
+                    // It did not wait for us to fail at TLS.
+                    let mut peer = Peer::new(Link::Plain(stream), begun, started);
                     peer.keep(&bytes);
                     return Some(peer);
                 }
@@ -164,6 +165,9 @@ impl<N: Network> Prober<N> {
                 observation.detail = refused;
                 return None;
             };
+            // From here on the row is about this one.
+            observation.time = dialled.time;
+            observation.connect = Some(dialled.begun.elapsed());
             stream = again;
             begun = dialled.begun;
         }
@@ -171,7 +175,7 @@ impl<N: Network> Prober<N> {
 
     /// Waits for the greeting, writes down how that ended, and takes leave.
     async fn converse(&self, mut peer: Peer<N::Stream>, observation: &mut Observation) -> Option<Parting<N::Stream>> {
-        let ready = Instant::now();
+        let ready = peer.ready();
         let patience = if observation.service.is_ftp() {
             self.settings.ftp_greeting_timeout
         } else {
