@@ -25,6 +25,7 @@ struct Endpoint {
     _daemon: String,
     service: String,
     outcome: String,
+    protocol: Option<String>,
     code: Option<u16>,
     software: Option<String>,
     software_later: Option<String>,
@@ -99,6 +100,7 @@ fn mistakes(endpoint: &Endpoint, row: &Value) -> Vec<String> {
     };
     let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
     hold("outcome", &endpoint.outcome.as_str().into());
+    hold("protocol", &text(&endpoint.protocol));
     if endpoint.software_later.is_none() {
         hold("software", &text(&endpoint.software));
         hold("version", &text(&endpoint.version));

@@ -56,17 +56,21 @@ impl Outputs {
     }
 
     fn write(&mut self, row: &Observation) -> io::Result<()> {
-        self.0.iter_mut().try_for_each(|output| output.write(row))
+        self.each(|output| output.write(row))
     }
 
     fn flush_if_due(&mut self) -> io::Result<()> {
         let now = Instant::now();
-        self.0.iter_mut().try_for_each(|output| output.flush_if_due(now))
+        self.each(|output| output.flush_if_due(now))
     }
 
-    /// Flushes every output, also after one has failed; the first error is told.
     fn flush(&mut self) -> io::Result<()> {
-        self.0.iter_mut().map(|output| output.flush()).fold(Ok(()), Result::and)
+        self.each(|output| output.flush())
+    }
+
+    /// Has its turn with every output, also after one has failed; the first error is told.
+    fn each(&mut self, turn: impl FnMut(&mut Box<dyn RowWriter>) -> io::Result<()>) -> io::Result<()> {
+        self.0.iter_mut().map(turn).fold(Ok(()), Result::and)
     }
 }
 

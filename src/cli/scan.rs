@@ -33,7 +33,7 @@ pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
     let quiet = plan.quiet;
     let started = Instant::now();
     let ended = runtime.block_on(async {
-        let signals = Signals::listen().map_err(Failure::failed)?;
+        let signals = Signals::listen().map_err(|error| cannot_start(&error))?;
         let rows = plan.scan.run();
         let stats = rows.stats();
         let (ended, tally, written) = supervise(rows, outputs, progress, signals).await?;
@@ -55,7 +55,8 @@ async fn supervise(
     mut signals: Signals,
 ) -> Result<(Ended, Tally, std::io::Result<()>), Failure> {
     let (stats, stop) = (rows.stats(), rows.stopper());
-    let mut recorder = Recorder::start(rows, outputs, tokio::runtime::Handle::current()).map_err(Failure::failed)?;
+    let mut recorder =
+        Recorder::start(rows, outputs, tokio::runtime::Handle::current()).map_err(|error| cannot_start(&error))?;
     let first_show = tokio::time::Instant::now() + progress.interval();
     let mut shows = interval_at(first_show, progress.interval());
     let mut requests = 0;
@@ -124,7 +125,7 @@ fn runtime(plan: &Plan) -> Result<Runtime, Failure> {
         builder.worker_threads(plan.threads.get());
         builder
     };
-    builder.enable_all().build().map_err(Failure::failed)
+    builder.enable_all().build().map_err(|error| cannot_start(&error))
 }
 
 /// Takes as many open files as the machine's owner allows; where that fails, what is allowed already must do.
@@ -134,4 +135,9 @@ fn raise_open_file_limit() {
     {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
+}
+
+/// What the machine did not give us to begin with: files, signals, a thread.
+fn cannot_start(error: &std::io::Error) -> Failure {
+    Failure::failed(format!("cannot start: {error}; see what `ulimit -a` allows"))
 }

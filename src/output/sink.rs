@@ -139,11 +139,13 @@ impl<T: Target> RowSink<T> {
 
     fn write_failure(&self, cause: &io::Error) -> io::Error {
         let advice = match cause.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => "make room for it and go on",
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                "make room for it and scan again"
+            }
             ErrorKind::BrokenPipe => "what read it has ended",
-            _ => "see whether its disk is sound and go on",
+            _ => "see whether its disk is sound and scan again",
         };
-        let state = if self.torn > 0 { "its last row is torn" } else { "every row in it is whole" };
+        let state = if self.torn > 0 { "its last row is torn" } else { "every row that it took is whole" };
         failure("write", &self.name, cause, &format!("{state}; {advice}"))
     }
 }

@@ -92,13 +92,17 @@ mod linux {
         Ok(())
     }
 
+    /// Room for the error and the address of who sent it, with the alignment of a control message.
+    #[repr(align(8))]
+    struct Control([u8; 256]);
+
     pub(in super::super) fn read_error(stream: &TcpStream) -> Option<IcmpError> {
-        let mut control = nix::cmsg_space!([u8; 128]);
+        let mut control = Control([0; 256]);
         // The queue hands back the packet that the error is about; nothing of it is needed.
         let mut packet = [0; 1];
         let mut parts = [IoSliceMut::new(&mut packet)];
         let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-        let message = recvmsg::<SockaddrStorage>(stream.as_raw_fd(), &mut parts, Some(&mut control), flags).ok()?;
+        let message = recvmsg::<SockaddrStorage>(stream.as_raw_fd(), &mut parts, Some(&mut control.0), flags).ok()?;
         let own = stream.local_addr().ok().map(|address| address.ip());
         message.cmsgs().ok()?.find_map(|control| {
             let (error, from) = match control {

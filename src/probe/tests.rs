@@ -83,7 +83,7 @@ pub(crate) fn prober(network: Scripted, leave: Leave) -> Prober<Scripted> {
 }
 
 #[test]
-fn every_script_gets_its_row() {
+fn every_scripted_peer_gets_its_row() {
     let scenes = scenes();
     assert!(scenes.len() > 30, "the scripts are there");
     for (path, scene) in scenes {

@@ -1,0 +1,159 @@
+//! What cannot be done as it was asked: exit code 2, words that name what is wrong, and nothing sent.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::process::{Command, Stdio};
+
+use super::peers::listen;
+use super::program::{run, scan};
+
+/// Words after `hailer scan GOOD-TARGET` in a folder with the files of [`folder`], and what stderr must say.
+const TABLE: &[(&str, &str)] = &[
+    // Targets.
+    ("10.0.0.0/33", "hailer: target '10.0.0.0/33': '/33' is not a prefix length"),
+    ("10.0.0.300", "hailer: target '10.0.0.300': it looks like an address and is none"),
+    ("10.0.0.9-10.0.0.1", "hailer: target '10.0.0.9-10.0.0.1': the range ends before it begins"),
+    ("10.0.0.1-::1", "hailer: target '10.0.0.1-::1': the range begins in one address family"),
+    ("[::1:25", "hailer: target '[::1:25': the brackets are not in order"),
+    ("fe80::1%eth0", "hailer: target 'fe80::1%eth0': zones are not understood"),
+    ("no_,such", "hailer: target 'no_,such': it is neither an address nor a host name"),
+    ("büro.example", "hailer: target 'büro.example': internationalised names"),
+    ("mx:mail.example", "hailer: target 'mx:mail.example': 'mx:' is not understood yet"),
+    ("2001:db8::/32", "hailer: the targets have "),
+    // Ports.
+    ("-p 21,4711", "hailer: -p 21,4711: no service is known for port 4711"),
+    ("-p 0", "hailer: -p 0: '0' is not a port"),
+    ("-p 65536", "hailer: -p 65536: '65536' is not a port"),
+    ("-p 25-21", "hailer: -p 25-21: the range '25-21' ends before it begins"),
+    ("-p 21,,25", "hailer: -p 21,,25: a port is missing"),
+    ("-p 143=imap", "hailer: -p 143=imap: 'imap' is not a service"),
+    ("-p 25=smtp,25=ftp", "hailer: -p 25=smtp,25=ftp: port 25 is asked for both as smtp and as ftp"),
+    ("127.0.0.1:7=ftp 127.0.0.0/31:7=smtp", "hailer: 127.0.0.1: port 7 is asked for both as "),
+    ("host.example:", "hailer: target 'host.example:': a port is missing"),
+    // Files.
+    ("@nosuch.txt", "hailer: nosuch.txt: cannot read targets: No such file"),
+    ("@bad.txt", "hailer: bad.txt:3:13: '10.0.0.999': it looks like an address and is none"),
+    ("@nested.txt", "hailer: nested.txt:1:10: '@bad.txt': a list cannot name another list"),
+    ("@binary.txt", "hailer: binary.txt:2:3: not UTF-8"),
+    ("@long.txt", "hailer: long.txt:1:1: a line of more than 65536 bytes"),
+    ("@.", "hailer: .: Is a directory"),
+    ("-", "hailer: stdin:3:13: '10.0.0.999': it looks like an address and is none"),
+    // Outputs.
+    ("-o rows.doc", "hailer: -o rows.doc: no format is known by this ending"),
+    ("-o rows", "hailer: -o rows: no format is known by this ending"),
+    ("-o precious.csv", "hailer: -o precious.csv: it exists: name another file, or replace it with --overwrite"),
+    ("-o a.csv -o a.csv", "hailer: -o a.csv: it is named twice"),
+    ("-o - -o -", "hailer: -o -: it is named twice"),
+    // Settings.
+    ("--concurrency 999999999", "hailer: 999999999 connections at once need more open files"),
+    ("--interface nosuch0", "hailer: there is no network interface 'nosuch0'"),
+    // RFC 5737: no machine has an address of the documentation networks.
+    ("--source 203.0.113.77", "hailer: cannot connect from 203.0.113.77: "),
+    ("--source 127.0.0.1 --source 127.0.0.2", "hailer: 127.0.0.2 is a second source address of its family"),
+    ("--concurrency 0", "error: invalid value '0' for '--concurrency"),
+    ("--connect-timeout 0", "error: invalid value '0' for '--connect-timeout"),
+    ("--tls-timeout 4m", "error: invalid value '4m' for '--tls-timeout"),
+    ("--greeting-timeout -1", "error: unexpected argument '-1'"),
+    ("--leave shouting", "error: invalid value 'shouting' for '--leave"),
+    ("--seed x", "error: invalid value 'x' for '--seed"),
+    ("-4 -6", "error: the argument '-4' cannot be used with '-6'"),
+    ("--frobnicate", "error: unexpected argument '--frobnicate'"),
+    ("-p", "error: a value is required for '--ports"),
+];
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let long = vec![b'a'; 100_000];
+    let files: [(&str, &[u8]); 5] = [
+        ("bad.txt", b"# offices\n10.0.0.1\n10.0.0.0/16 10.0.0.999\n"),
+        ("nested.txt", b"10.0.0.1 @bad.txt\n"),
+        ("binary.txt", b"10.0.0.1\n# \xff\n"),
+        ("long.txt", &long),
+        ("precious.csv", b"precious"),
+    ];
+    for (name, content) in files {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn what_is_wrong_is_named_and_nothing_is_sent() {
+    let (folder, listener) = (folder(), listen());
+    let target = format!("{}=smtp", listener.local_addr().unwrap());
+    let mut wrong = Vec::new();
+    for (words, expected) in TABLE {
+        let mut command = scan([target.as_str()].into_iter().chain(words.split(' ')));
+        command.current_dir(folder.path()).stdin(Stdio::from(File::open(folder.path().join("bad.txt")).unwrap()));
+        let ended = run(&mut command);
+        let is_ours = expected.starts_with("hailer: ");
+        let is_one_message = if is_ours { ended.stderr.lines().count() == 1 } else { ended.stderr.contains("--help") };
+        let is_right = ended.code == Some(2) && ended.stdout.is_empty() && ended.stderr.starts_with(expected);
+        if !(is_right && is_one_message) {
+            wrong.push(format!("{words}: {ended:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_nothing_came(&listener);
+    assert_eq!(std::fs::read_to_string(folder.path().join("precious.csv")).unwrap(), "precious");
+    assert!(!folder.path().join("a.csv").exists(), "an output is made only once everything is checked");
+}
+
+#[test]
+fn an_output_that_cannot_be_made_is_told_before_anything_is_sent() {
+    let (folder, listener) = (folder(), listen());
+    std::fs::create_dir(folder.path().join("folder.csv")).unwrap();
+    let target = format!("{}=smtp", listener.local_addr().unwrap());
+    let table = [
+        ("nosuch/rows.csv", "hailer: cannot create nosuch/rows.csv: No such file or directory"),
+        ("folder.csv", "hailer: cannot create folder.csv: Is a directory"),
+    ];
+    for (path, expected) in table {
+        let ended = run(scan([target.as_str(), "-o", path]).current_dir(folder.path()));
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{path}: {}", ended.stderr);
+        assert!(ended.stderr.starts_with(expected), "{path}: {}", ended.stderr);
+    }
+    assert_nothing_came(&listener);
+}
+
+/// A connection on loopback is in the listener's queue before `connect()` returns: none can be on its way still.
+fn assert_nothing_came(listener: &std::net::TcpListener) {
+    listener.set_nonblocking(true).unwrap();
+    assert_eq!(listener.accept().map(drop).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
+}
+
+#[test]
+fn help_and_version() {
+    let hailer = |words: &[&str]| run(Command::new(env!("CARGO_BIN_EXE_hailer")).args(words).stdin(Stdio::null()));
+    let table: [(&[&str], &str); 4] = [
+        (&["--version"], concat!("hailer ", env!("CARGO_PKG_VERSION"), "\n")),
+        (&["--help"], "Usage: hailer <COMMAND>"),
+        (&["scan", "--help"], "Exit codes: 0 done"),
+        (&["scan", "-h"], "--overwrite"),
+    ];
+    for (words, expected) in table {
+        let ended = hailer(words);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{words:?}");
+        assert!(ended.stdout.contains(expected), "{words:?}: {}", ended.stdout);
+    }
+    let table: [(&[&str], &str); 3] =
+        [(&[], "Usage: hailer <COMMAND>"), (&["scan"], "<TARGET>..."), (&["sacn"], "unrecognized subcommand 'sacn'")];
+    for (words, expected) in table {
+        let ended = hailer(words);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{words:?}");
+        assert!(ended.stderr.contains(expected), "{words:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn no_target_is_left() {
+    let table = [("::1 -4", "no targets: all 1 of them are"), ("127.0.0.1 -6", "no targets: all 1 of them are")];
+    for (words, expected) in table {
+        let ended = run(&mut scan(words.split(' ')));
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.contains(expected), "{words}: {}", ended.stderr);
+    }
+    let ended = run(&mut scan(["-"]));
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.starts_with("hailer: no targets: name an address"), "{}", ended.stderr);
+}
