@@ -3,6 +3,7 @@
 //! Only here is anything printed. Results go to stdout or to files, words for people to stderr.
 
 mod args;
+mod display;
 mod plan;
 mod progress;
 mod record;

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use hailer::{Observations, Stats};
+use hailer::Observations;
 use indicatif::HumanCount;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::{interval_at, sleep_until};
+use tokio::time::{sleep, sleep_until};
 
 use super::args::ScanArgs;
+use super::display::Display;
 use super::plan::Plan;
 use super::progress::Progress;
 use super::record::{Outputs, Recorder, Tally};
@@ -18,7 +19,7 @@ use super::{Ended, Failure, summary, tell};
 /// After a request to stop, how long endpoints under way may take.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// After a second request, how long an output that takes nothing is waited for.
+/// After a second request, how long an output that takes nothing is waited for; after the first, a terminal.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
@@ -30,16 +31,24 @@ pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
     if !plan.quiet {
         announce(&plan);
     }
-    let quiet = plan.quiet;
     let started = Instant::now();
     let ended = runtime.block_on(async {
-        let signals = Signals::listen().map_err(|error| cannot_start(&error))?;
+        let mut signals = Signals::listen().map_err(|error| cannot_start(&error))?;
         let rows = plan.scan.run();
         let stats = rows.stats();
-        let (ended, tally, written) = supervise(rows, outputs, progress, signals).await?;
-        if !quiet {
-            tell(summary::render(&stats, &tally, started.elapsed()).trim_end());
+        let display = Display::start(progress, rows.stats()).map_err(|error| cannot_start(&error))?;
+        let recorded = supervise(rows, outputs, &display, &mut signals).await;
+        if let Ok((_, tally, _)) = &recorded {
+            display.say(summary::render(&stats, tally, started.elapsed()).trim_end().to_owned());
         }
+        let in_haste = !matches!(recorded, Ok((Ended::Done, ..)));
+        tokio::select! {
+            () = display.finish() => {}
+            // Whoever stopped the terminal may want to read on, or may want to leave.
+            () = signals.next() => {}
+            () = sleep(LAST_WORDS), if in_haste => {}
+        }
+        let (ended, _, written) = recorded?;
         written.map_err(Failure::failed).map(|()| ended)
     });
     // Dropping it would wait for names that are still being looked up, for as long as the system's resolver likes.
@@ -51,14 +60,12 @@ pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
 async fn supervise(
     rows: Observations,
     outputs: Outputs,
-    mut progress: Progress,
-    mut signals: Signals,
+    display: &Display,
+    signals: &mut Signals,
 ) -> Result<(Ended, Tally, std::io::Result<()>), Failure> {
     let (stats, stop) = (rows.stats(), rows.stopper());
     let mut recorder =
         Recorder::start(rows, outputs, tokio::runtime::Handle::current()).map_err(|error| cannot_start(&error))?;
-    let first_show = tokio::time::Instant::now() + progress.interval();
-    let mut shows = interval_at(first_show, progress.interval());
     let mut requests = 0;
     let mut deadline = None;
     let (tally, written) = loop {
@@ -66,17 +73,13 @@ async fn supervise(
             ended = &mut recorder.ended => {
                 break ended.map_err(|_| Failure::failed("the writer ended before its time: this is a defect"))?;
             }
-            _ = shows.tick() => show(&mut progress, &stats),
             () = signals.next() => {
                 requests += 1;
                 stop.stop();
                 match requests {
                     1 => {
-                        let in_flight = stats.in_flight();
-                        let words = format!("stopping: {in_flight} under way, at most {} s", DRAIN.as_secs());
-                        if !progress.is_quiet() {
-                            progress.bar().suspend(|| tell(format_args!("{words}; once more to stop at once")));
-                        }
+                        let (in_flight, most) = (stats.in_flight(), DRAIN.as_secs());
+                        display.say(format!("stopping: {in_flight} under way, at most {most} s; once more to stop at once"));
                         deadline = Some(tokio::time::Instant::now() + DRAIN);
                     }
                     _ => deadline = Some(tokio::time::Instant::now()),
@@ -95,15 +98,8 @@ async fn supervise(
             }
         }
     };
-    progress.finish();
     let ended = if requests > 0 && stats.done() < stats.total() { Ended::Stopped } else { Ended::Done };
     Ok((ended, tally, written))
-}
-
-fn show(progress: &mut Progress, stats: &Stats) {
-    if let Some(line) = progress.show(stats) {
-        tell(line);
-    }
 }
 
 fn announce(plan: &Plan) {
