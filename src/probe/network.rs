@@ -223,6 +223,16 @@ fn is_soft(error: &io::Error) -> bool {
     )
 }
 
+/// The system tells such an error once, to whichever call comes first, and no byte has moved then.
+fn past_soft_errors<T>(mut call: impl FnMut() -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    loop {
+        match ready!(call()) {
+            Err(error) if is_soft(&error) => {}
+            result => return Poll::Ready(result),
+        }
+    }
+}
+
 impl Stream for Tcp {
     fn take_now(&mut self, buffer: &mut [u8]) -> usize {
         io::Read::read(&mut &*SockRef::from(&self.0), buffer).unwrap_or(0)
@@ -231,18 +241,13 @@ impl Stream for Tcp {
 
 impl AsyncRead for Tcp {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        loop {
-            match ready!(Pin::new(&mut self.0).poll_read(cx, buffer)) {
-                Err(error) if is_soft(&error) => {}
-                result => return Poll::Ready(result),
-            }
-        }
+        past_soft_errors(|| Pin::new(&mut self.0).poll_read(cx, buffer))
     }
 }
 
 impl AsyncWrite for Tcp {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        past_soft_errors(|| Pin::new(&mut self.0).poll_write(cx, bytes))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -258,7 +263,7 @@ impl AsyncWrite for Tcp {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, parts)
+        past_soft_errors(|| Pin::new(&mut self.0).poll_write_vectored(cx, parts))
     }
 
     fn is_write_vectored(&self) -> bool {
