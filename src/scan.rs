@@ -105,7 +105,7 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn is_asked(&self) -> bool {
+    pub(crate) fn is_asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -166,7 +166,7 @@ impl<N: Network> Run<N> {
             schedule: Schedule::new(targets.len(), seed),
             names: Names::new(targets.family()),
             stats: Arc::new(Stats::new(targets.len(), targets.ports().clone())),
-            stop: Stop::default(),
+            stop: prober.stop.clone(),
             // Made before anything is begun: it takes some milliseconds, which would count as some endpoint's.
             classifier: Classifier::builtin(),
             targets,
@@ -201,7 +201,7 @@ impl<N: Network> Run<N> {
     }
 
     /// One endpoint, which for a name is each of its addresses; whether it was done. It is not where rows are no longer
-    /// wanted, or where a request to stop came between two addresses.
+    /// wanted, or where a request to stop came before its turn.
     async fn endpoint(&self, endpoint: Endpoint, rows: &mpsc::Sender<Observation>) -> bool {
         let Endpoint { host, port, service } = endpoint;
         let name = match host {
@@ -213,7 +213,7 @@ impl<N: Network> Run<N> {
             Ok(addresses) => {
                 for ip in addresses.iter() {
                     let place = Place { name: Some(Arc::clone(&name)), ip: *ip, port, service };
-                    if self.stop.is_asked() || !Box::pin(self.place(place, rows)).await {
+                    if !Box::pin(self.place(place, rows)).await {
                         return false;
                     }
                 }
@@ -227,9 +227,9 @@ impl<N: Network> Run<N> {
         }
     }
 
-    /// One address and port; whether rows are still wanted.
+    /// One address and port; whether it was done.
     async fn place(&self, place: Place, rows: &mpsc::Sender<Observation>) -> bool {
-        let (mut row, parting) = self.prober.probe(&place).await;
+        let Some((mut row, parting)) = self.prober.probe(&place).await else { return false };
         self.stats.record(place.port, row.outcome);
         if !(row.outcome.is_row() || self.all) {
             return true;

@@ -34,10 +34,14 @@ pub(super) struct NoConnection {
 }
 
 impl<N: Network> Prober<N> {
-    pub(super) async fn dial(&self, to: SocketAddr, nodelay: bool) -> Dialled<N::Stream> {
+    /// None where a request to stop came before its turn.
+    pub(super) async fn dial(&self, to: SocketAddr, nodelay: bool) -> Option<Dialled<N::Stream>> {
         let mut attempts = 0;
         loop {
             let permit = self.neighbours.permit(to.ip()).await;
+            if attempts == 0 && self.stop.is_asked() {
+                return None;
+            }
             let (time, begun) = (SystemTime::now(), Instant::now());
             let tried = timeout_at(begun + self.settings.connect_timeout, self.network.connect(to, nodelay)).await;
             drop(permit);
@@ -53,7 +57,7 @@ impl<N: Network> Prober<N> {
                 Ok(Err(failure)) => Err(no_connection(failure)),
                 Err(_) => Err(NoConnection { outcome: Outcome::Timeout, detail: None }),
             };
-            return Dialled { time, begun, attempts, result };
+            return Some(Dialled { time, begun, attempts, result });
         }
     }
 }
