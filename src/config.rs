@@ -11,7 +11,8 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use crate::error::Error;
 use crate::probe::{Interface, Neighbours, Prober, Settings, System, TlsClient};
-use crate::scan::{Scan, Stop};
+use crate::scan::Scan;
+use crate::schedule::Stop;
 use crate::target::Targets;
 
 /// Open files that are not ours to use for connections: standard streams, outputs, the event queue, name resolution.

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
@@ -21,9 +20,9 @@ use crate::classify::Classifier;
 use crate::config::ScanBuilder;
 use crate::observation::{Observation, Outcome, Service};
 use crate::probe::{Network, Place, Prober, System};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Stop};
 use crate::stats::Stats;
-use crate::target::{Endpoint, Host, Names, Targets};
+use crate::target::{Endpoint, Host, Names, NoAddress, Targets};
 
 /// Rows on their way to the consumer. A slot whose row finds no room waits; a thousand is a few milliseconds of work.
 const ROWS_IN_TRANSIT: usize = 1024;
@@ -92,21 +91,6 @@ impl Scan {
     pub fn run(self) -> Observations {
         let Self { targets, prober, concurrency, seed, all } = self;
         Run::new(targets, prober, seed, all).start(concurrency)
-    }
-}
-
-/// Asks a scan to begin nothing new. Endpoints under way come to their end, and then the stream ends.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// Begin nothing new.
-    pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -220,7 +204,7 @@ impl<N: Network> Run<N> {
                 true
             }
             Err(reason) => {
-                let row = unresolved(name, port, service, &reason);
+                let row = without_address(name, port, service, reason);
                 self.stats.record(port, row.outcome);
                 rows.send(row).await.is_ok()
             }
@@ -244,10 +228,14 @@ impl<N: Network> Run<N> {
     }
 }
 
-fn unresolved(name: Arc<str>, port: u16, service: Service, reason: &str) -> Observation {
-    let mut row = Observation::new(SystemTime::now(), None, port, service, Outcome::Unresolved);
+fn without_address(name: Arc<str>, port: u16, service: Service, reason: NoAddress) -> Observation {
+    let (outcome, detail) = match reason {
+        NoAddress::None(reason) => (Outcome::Unresolved, reason),
+        NoAddress::Unknown(reason) => (Outcome::LocalError, reason),
+    };
+    let mut row = Observation::new(SystemTime::now(), None, port, service, outcome);
     row.name = Some(name);
-    row.detail = Some(Cow::Owned(reason.to_owned()));
+    row.detail = Some(Cow::Owned(detail.to_string()));
     row
 }
 

@@ -6,13 +6,14 @@ use hailer::Observations;
 use indicatif::HumanCount;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::{sleep, sleep_until};
+use tokio::sync::oneshot::error::RecvError;
+use tokio::time::{sleep, timeout};
 
 use super::args::ScanArgs;
 use super::display::Display;
 use super::plan::Plan;
 use super::progress::Progress;
-use super::record::{Outputs, Recorder, Tally};
+use super::record::{Outputs, Recorder, Written};
 use super::signals::Signals;
 use super::{Ended, Failure, summary, tell};
 
@@ -38,18 +39,18 @@ pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
         let stats = rows.stats();
         let display = Display::start(progress, rows.stats()).map_err(|error| cannot_start(&error))?;
         let recorded = supervise(rows, outputs, &display, &mut signals).await;
-        if let Ok((_, tally, _)) = &recorded {
-            display.say(summary::render(&stats, tally, started.elapsed()).trim_end().to_owned());
+        if let Ok((_, written)) = &recorded {
+            display.say(summary::render(&stats, &written.tally, started.elapsed()).trim_end().to_owned());
         }
-        let in_haste = !matches!(recorded, Ok((Ended::Done, ..)));
+        let in_haste = !matches!(recorded, Ok((Ended::Done, _)));
         tokio::select! {
             () = display.finish() => {}
             // Whoever stopped the terminal may want to read on, or may want to leave.
             () = signals.next() => {}
             () = sleep(LAST_WORDS), if in_haste => {}
         }
-        let (ended, _, written) = recorded?;
-        written.map_err(Failure::failed).map(|()| ended)
+        let (ended, written) = recorded?;
+        written.result.map_err(Failure::failed).map(|()| ended)
     });
     // Dropping it would wait for names that are still being looked up, for as long as the system's resolver likes.
     runtime.shutdown_background();
@@ -62,49 +63,51 @@ async fn supervise(
     outputs: Outputs,
     display: &Display,
     signals: &mut Signals,
-) -> Result<(Ended, Tally, std::io::Result<()>), Failure> {
+) -> Result<(Ended, Written), Failure> {
     let (stats, stop) = (rows.stats(), rows.stopper());
     let mut recorder =
         Recorder::start(rows, outputs, tokio::runtime::Handle::current()).map_err(|error| cannot_start(&error))?;
-    let mut requests = 0;
-    let mut deadline = None;
-    let (tally, written) = loop {
-        tokio::select! {
-            ended = &mut recorder.ended => {
-                break ended.map_err(|_| Failure::failed("the writer ended before its time: this is a defect"))?;
-            }
-            () = signals.next() => {
-                requests += 1;
-                stop.stop();
-                match requests {
-                    1 => {
-                        let (in_flight, most) = (stats.in_flight(), DRAIN.as_secs());
-                        display.say(format!("stopping: {in_flight} under way, at most {most} s; once more to stop at once"));
-                        deadline = Some(tokio::time::Instant::now() + DRAIN);
-                    }
-                    _ => deadline = Some(tokio::time::Instant::now()),
-                }
-            }
-            () = async { sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)).await }, if deadline.is_some() => {
-                recorder.abandon();
-                if requests > 1 {
-                    break tokio::time::timeout(LAST_WORDS, &mut recorder.ended)
-                        .await
-                        .ok()
-                        .and_then(Result::ok)
-                        .ok_or_else(|| Failure::failed("an output takes nothing: the rows that it has not taken are lost"))?;
-                }
-                deadline = None;
-            }
+    let asked_to_stop = tokio::select! {
+        biased;
+        ended = &mut recorder.ended => return recorded(ended, Ended::Done),
+        () = signals.next() => {
+            stop.stop();
+            let (in_flight, most) = (stats.in_flight(), DRAIN.as_secs());
+            display.say(format!("stopping: {in_flight} under way, at most {most} s; once more to stop at once"));
+            // What was under way may have been the rest.
+            || if stats.done() < stats.total() { Ended::Stopped } else { Ended::Done }
         }
     };
-    let ended = if requests > 0 && stats.done() < stats.total() { Ended::Stopped } else { Ended::Done };
-    Ok((ended, tally, written))
+    tokio::select! {
+        ended = drain(&mut recorder) => recorded(ended, asked_to_stop()),
+        () = signals.next() => {
+            recorder.abandon();
+            match timeout(LAST_WORDS, &mut recorder.ended).await {
+                Ok(ended) => recorded(ended, asked_to_stop()),
+                Err(_) => Err(Failure::failed("an output takes nothing: the rows that it has not taken are lost")),
+            }
+        }
+    }
+}
+
+/// Waits for endpoints under way, not for ever, and for the writer.
+async fn drain(recorder: &mut Recorder) -> Result<Written, RecvError> {
+    if let Ok(ended) = timeout(DRAIN, &mut recorder.ended).await {
+        return ended;
+    }
+    recorder.abandon();
+    (&mut recorder.ended).await
+}
+
+/// What came of it, as the writer tells.
+fn recorded(ended: Result<Written, RecvError>, as_asked: Ended) -> Result<(Ended, Written), Failure> {
+    let written = ended.map_err(|_| Failure::failed("the writer ended before its time: this is a defect"))?;
+    Ok((as_asked, written))
 }
 
 fn announce(plan: &Plan) {
     if plan.left_out > 0 {
-        tell(format_args!("{} targets are of the other address family and left out", plan.left_out));
+        tell(format_args!("left out, being of the other address family: {} of the targets", plan.left_out));
     }
     let endpoints = plan.scan.endpoints();
     let noun = if endpoints == 1 { "endpoint" } else { "endpoints" };
@@ -113,12 +116,12 @@ fn announce(plan: &Plan) {
 }
 
 fn runtime(plan: &Plan) -> Result<Runtime, Failure> {
-    // One thread needs no stealing and no locks between threads, which is a fifth of the whole cost of a probe.
-    let mut builder = if plan.threads.get() == 1 {
+    // One thread needs no stealing and no locks between threads.
+    let mut builder = if plan.threads == 1 {
         Builder::new_current_thread()
     } else {
         let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(plan.threads.get());
+        builder.worker_threads(plan.threads.into());
         builder
     };
     builder.enable_all().build().map_err(|error| cannot_start(&error))

@@ -36,6 +36,12 @@ pub(super) struct NoConnection {
 impl<N: Network> Prober<N> {
     /// None where a request to stop came before its turn.
     pub(super) async fn dial(&self, to: SocketAddr, nodelay: bool) -> Option<Dialled<N::Stream>> {
+        if self.neighbours.is_broadcast(to.ip()) {
+            // The system would refuse as if there were no route; but this was tried as far as it ever can be.
+            let detail = Some("a broadcast address, which no connection can be made to".to_owned());
+            let result = Err(NoConnection { outcome: Outcome::Unreachable, detail });
+            return Some(Dialled { time: SystemTime::now(), begun: Instant::now(), attempts: 0, result });
+        }
         let mut attempts = 0;
         loop {
             let permit = self.neighbours.permit(to.ip()).await;

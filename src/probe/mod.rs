@@ -38,7 +38,7 @@ use self::peer::{Heard, Link, Peer};
 use self::tls::{Handshake, Server};
 use crate::config::Leave;
 use crate::observation::{Observation, Outcome, Protocol, Service, TlsFacts, TlsUse};
-use crate::scan::Stop;
+use crate::schedule::Stop;
 
 /// A peer that says more than this without ending its greeting is not listened to any longer.
 const MAX_HEARD: usize = 1024 * 1024;

@@ -26,3 +26,5 @@ mod peers;
 mod program;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod words_for_people;
