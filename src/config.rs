@@ -12,6 +12,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use crate::error::Error;
 use crate::probe::{Interface, Neighbours, Prober, Settings, System, TlsClient};
 use crate::scan::Scan;
+use crate::schedule::Stop;
 use crate::target::Targets;
 
 /// Open files that are not ours to use for connections: standard streams, outputs, the event queue, name resolution.
@@ -135,6 +136,7 @@ impl ScanBuilder {
                 ftp_greeting_timeout: config.ftp_greeting_timeout,
                 leave: config.leave,
             },
+            stop: Stop::default(),
         };
         let seed = config.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         Ok(Scan::new(targets, prober, concurrency, seed, config.all))

@@ -24,7 +24,8 @@ pub mod target;
 pub use config::{Config, Leave, ScanBuilder};
 pub use error::Error;
 pub use observation::{Observation, Outcome, Service};
-pub use scan::{Observations, Scan, Stop};
+pub use scan::{Observations, Scan};
+pub use schedule::Stop;
 pub use stats::Stats;
 pub use target::{
     Endpoint, Family, Host, ListError, Ports, PortsError, TargetError, Targets, TargetsBuilder, TargetsError,

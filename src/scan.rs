@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
@@ -21,9 +20,9 @@ use crate::classify::Classifier;
 use crate::config::ScanBuilder;
 use crate::observation::{Observation, Outcome, Service};
 use crate::probe::{Network, Place, Prober, System};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Stop};
 use crate::stats::Stats;
-use crate::target::{Endpoint, Host, Names, Targets};
+use crate::target::{Endpoint, Host, Names, NoAddress, Targets};
 
 /// Rows on their way to the consumer. A slot whose row finds no room waits; a thousand is a few milliseconds of work.
 const ROWS_IN_TRANSIT: usize = 1024;
@@ -95,21 +94,6 @@ impl Scan {
     }
 }
 
-/// Asks a scan to begin nothing new. Endpoints under way come to their end, and then the stream ends.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// Begin nothing new.
-    pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// The rows of a running scan. Dropping it stops the scan.
 #[derive(Debug)]
 pub struct Observations {
@@ -166,7 +150,7 @@ impl<N: Network> Run<N> {
             schedule: Schedule::new(targets.len(), seed),
             names: Names::new(targets.family()),
             stats: Arc::new(Stats::new(targets.len(), targets.ports().clone())),
-            stop: Stop::default(),
+            stop: prober.stop.clone(),
             // Made before anything is begun: it takes some milliseconds, which would count as some endpoint's.
             classifier: Classifier::builtin(),
             targets,
@@ -190,9 +174,9 @@ impl<N: Network> Run<N> {
             && let Some(endpoint) = self.schedule.take().and_then(|index| self.targets.endpoint(index))
         {
             self.stats.begin();
-            let wanted = self.endpoint(endpoint, &rows).await;
-            self.stats.end();
-            if !wanted {
+            let done = self.endpoint(endpoint, &rows).await;
+            self.stats.end(done);
+            if !done {
                 return;
             }
             // Endpoints that are decided at once, as by an error of our own, must not keep the other slots from their turn.
@@ -200,7 +184,8 @@ impl<N: Network> Run<N> {
         }
     }
 
-    /// One endpoint, which for a name is each of its addresses; whether rows are still wanted.
+    /// One endpoint, which for a name is each of its addresses; whether it was done. It is not where rows are no longer
+    /// wanted, or where a request to stop came before its turn.
     async fn endpoint(&self, endpoint: Endpoint, rows: &mpsc::Sender<Observation>) -> bool {
         let Endpoint { host, port, service } = endpoint;
         let name = match host {
@@ -219,16 +204,16 @@ impl<N: Network> Run<N> {
                 true
             }
             Err(reason) => {
-                let row = unresolved(name, port, service, &reason);
+                let row = without_address(name, port, service, reason);
                 self.stats.record(port, row.outcome);
                 rows.send(row).await.is_ok()
             }
         }
     }
 
-    /// One address and port; whether rows are still wanted.
+    /// One address and port; whether it was done.
     async fn place(&self, place: Place, rows: &mpsc::Sender<Observation>) -> bool {
-        let (mut row, parting) = self.prober.probe(&place).await;
+        let Some((mut row, parting)) = self.prober.probe(&place).await else { return false };
         self.stats.record(place.port, row.outcome);
         if !(row.outcome.is_row() || self.all) {
             return true;
@@ -243,10 +228,14 @@ impl<N: Network> Run<N> {
     }
 }
 
-fn unresolved(name: Arc<str>, port: u16, service: Service, reason: &str) -> Observation {
-    let mut row = Observation::new(SystemTime::now(), None, port, service, Outcome::Unresolved);
+fn without_address(name: Arc<str>, port: u16, service: Service, reason: NoAddress) -> Observation {
+    let (outcome, detail) = match reason {
+        NoAddress::None(reason) => (Outcome::Unresolved, reason),
+        NoAddress::Unknown(reason) => (Outcome::LocalError, reason),
+    };
+    let mut row = Observation::new(SystemTime::now(), None, port, service, outcome);
     row.name = Some(name);
-    row.detail = Some(Cow::Owned(reason.to_owned()));
+    row.detail = Some(Cow::Owned(detail.to_string()));
     row
 }
 

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::config::{Config, Leave};
+use crate::probe::Neighbours;
 use crate::probe::scripted::{Connect, Script, Scripted, Step};
 use crate::probe::tests::prober;
 use crate::target::{Family, Ports};
@@ -123,6 +124,35 @@ async fn a_request_to_stop_begins_nothing_new() {
     assert_eq!(network.dialled().len(), dialled);
     assert_eq!(rest + 1, dialled, "what was under way came to its end");
     assert_eq!(scan.stats().in_flight(), 0);
+}
+
+/// Endpoints that wait for a place among the unresolved neighbours are not begun either, and not done.
+#[tokio::test(start_paused = true)]
+async fn a_request_to_stop_reaches_those_who_wait_their_turn() {
+    let network = Scripted::everywhere(answers(Connect::Dark));
+    let mut builder = Targets::builder();
+    builder.add("10.0.0.0/22").unwrap();
+    let targets = builder.build(&Ports::parse("21").unwrap(), Family::Any).unwrap();
+    let neighbours = Neighbours::new(vec!["10.0.0.0/8".parse().unwrap()]);
+    let prober = Prober { neighbours, ..prober(network.clone(), Leave::Close) };
+    let mut scan = Run::new(targets, prober, 7, false).start(NonZeroUsize::new(1024).unwrap());
+    sleep(Duration::from_secs(1)).await;
+    let dialled = network.dialled().len();
+    assert!(dialled < 1024, "some wait");
+    scan.stopper().stop();
+    assert_eq!(scan.by_ref().count().await, 0);
+    assert_eq!(network.dialled().len(), dialled);
+    assert_eq!(scan.stats().done(), u64::try_from(dialled).unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_to_stop_begins_no_further_address_of_a_name() {
+    let network = Scripted::with_names(&[("mail.example", &["10.0.0.1", "10.0.0.2"])], greets_after(1.0));
+    let mut scan = scan(&network, "mail.example", 1);
+    sleep(Duration::from_millis(500)).await;
+    scan.stopper().stop();
+    assert_eq!(scan.by_ref().count().await, 1, "the address under way came to its end");
+    assert_eq!((network.dialled().len(), scan.stats().done()), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -56,9 +56,10 @@ impl Stats {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn end(&self) {
+    /// One less under way; `done` unless it was broken off.
+    pub(crate) fn end(&self, done: bool) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.done.fetch_add(1, Ordering::Relaxed);
+        self.done.fetch_add(u64::from(done), Ordering::Relaxed);
     }
 
     pub(crate) fn record(&self, port: u16, outcome: Outcome) {
@@ -83,7 +84,9 @@ mod tests {
         stats.record(25, Outcome::Greeted);
         stats.record(25, Outcome::Refused);
         stats.record(21, Outcome::Refused);
-        stats.end();
+        stats.end(true);
+        stats.begin();
+        stats.end(false);
         assert_eq!((stats.total(), stats.done(), stats.in_flight()), (3, 1, 0));
         assert_eq!(stats.outcome(Outcome::Refused), 2);
         let by_port: Vec<_> = stats.ports().map(|(port, counts)| (port, counts[place(Outcome::Greeted)].1)).collect();

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -62,8 +63,9 @@ fn every_daemon_gets_its_row() {
         .unwrap();
     let words = String::from_utf8_lossy(&run.stderr);
     if run.status.code() == Some(77) {
-        assert!(std::env::var_os("HAILER_REQUIRE_ALL").is_none(), "{words}");
-        eprintln!("SKIPPED: no real server was swept: {words}");
+        assert!(std::env::var_os("HAILER_REQUIRE_ALL").is_none_or(|value| value != "1"), "{words}");
+        // Not with a macro: those are caught, and shown of failed tests only.
+        writeln!(std::io::stderr(), "skipped: no real server was swept: {words}").unwrap();
         return;
     }
     assert!(run.status.success(), "{}: {words}", run.status);

@@ -81,8 +81,8 @@ pub(super) struct ScanArgs {
     pub(super) concurrency: Option<NonZeroUsize>,
 
     /// Threads that probe
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub(super) threads: NonZeroUsize,
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) threads: u16,
 
     /// How long a connection may take, as 4, 2.5s or 800ms [default: 4s]
     #[arg(long, value_name = "TIME", value_parser = duration)]

@@ -2,7 +2,6 @@
 //!
 //! The fleet runs on a thread of this process. The sweep is planned from a command line as a user would type it, and
 //! shown, so that nothing about it is special but its targets.
-#![expect(clippy::print_stderr, reason = "what is going on is for people, on stderr")]
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -23,7 +22,7 @@ use super::args::ScanArgs;
 use super::fleet::{Site, file_limit, refused};
 use super::plan::Plan;
 use super::scan::{raise_open_file_limit, sweep};
-use super::{Ended, Failure};
+use super::{Ended, Failure, tell};
 
 /// How long servers pause that take their time: long enough to be seen in `greeting_ms`.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -70,8 +69,8 @@ pub(super) fn run(args: &DemoArgs) -> Result<Ended, Failure> {
     let fleet = roster.start().map_err(refused)?;
     if !args.quiet {
         let endpoints = HumanCount(fleet.roster().endpoints());
-        eprintln!("a simulated fleet of {endpoints} endpoints is up on this machine; sweeping it with");
-        eprintln!("  {}", words.iter().map(|word| shown(word)).collect::<Vec<_>>().join(" "));
+        tell(format_args!("a simulated fleet of {endpoints} endpoints is up on this machine; sweeping it with"));
+        tell(format_args!("  {}", words.iter().map(|word| shown(word)).collect::<Vec<_>>().join(" ")));
     }
     let verdict = Arc::new(Mutex::new(Verdict::awaiting(fleet.roster().truths())));
     let ended = sweep(plan, Some(Box::new(Judge(Arc::clone(&verdict)))))?;
@@ -121,15 +120,15 @@ fn outputs(asked: &[PathBuf]) -> Vec<PathBuf> {
 fn conclude(verdict: &Verdict, ended: Ended, args: &DemoArgs, outputs: &[PathBuf]) -> Result<Ended, Failure> {
     let stopped = ended == Ended::Stopped;
     if !args.quiet || !verdict.is_right(stopped) {
-        eprint!("{}", verdict.render(stopped));
+        tell(verdict.render(stopped).trim_end());
     }
     if !verdict.is_right(stopped) {
         return Err(Failure::failed("not every row tells the truth: this is a defect, or the machine was too busy"));
     }
     if !args.quiet && !stopped {
         let files: Vec<_> = outputs.iter().map(|path| path.display().to_string()).collect();
-        eprintln!("Look at the rows in {}.", files.join(" and "));
-        eprintln!("Then sweep a network of your own: hailer scan 10.0.0.0/24 -o inventory.csv");
+        tell(format_args!("Look at the rows in {}.", files.join(" and ")));
+        tell(format_args!("Then sweep a network of your own: hailer scan 10.0.0.0/24 -o inventory.csv"));
     }
     Ok(ended)
 }

@@ -1,5 +1,4 @@
 //! `hailer fleet`: the simulated fleet alone, for other tools to sweep, and the list of what is true of it.
-#![expect(clippy::print_stderr, reason = "where it listens is for people, on stderr")]
 
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -16,7 +15,7 @@ use tokio::runtime::Builder;
 use super::args::duration;
 use super::scan::raise_open_file_limit;
 use super::signals::Signals;
-use super::{Ended, Failure};
+use super::{Ended, Failure, tell};
 
 /// Where a fleet is, and which.
 #[derive(Debug, Clone, Args)]
@@ -105,8 +104,8 @@ fn serve(roster: Roster) -> Result<(), Failure> {
         let mut signals = Signals::listen().map_err(Failure::failed)?;
         let fleet = roster.start().map_err(refused)?;
         let (target, ports) = (fleet.roster().target(), fleet.roster().ports());
-        eprintln!("serving {} endpoints; Ctrl-C ends it", HumanCount(fleet.roster().endpoints()));
-        eprintln!("  hailer scan {target} -p {ports} --all");
+        tell(format_args!("serving {} endpoints; Ctrl-C ends it", HumanCount(fleet.roster().endpoints())));
+        tell(format_args!("  hailer scan {target} -p {ports} --all"));
         signals.next().await;
         Ok(())
     })

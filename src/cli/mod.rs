@@ -1,10 +1,10 @@
 //! The command line: arguments → plan → [`hailer::Config`] → a run, and what people see of it.
 //!
 //! Only here is anything printed. Results go to stdout or to files, words for people to stderr.
-#![expect(clippy::print_stderr, reason = "words for people go to stderr, and from here only")]
 
 mod args;
 mod demo;
+mod display;
 mod fleet;
 mod plan;
 mod progress;
@@ -14,9 +14,11 @@ mod signals;
 mod summary;
 
 use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use hailer::output::escape::escape;
 
 use self::args::{Args, Command};
 
@@ -69,6 +71,13 @@ pub(crate) fn run() -> ExitCode {
         Err(Failure::Usage(words)) => (words, 2),
         Err(Failure::Failed(words)) => (words, 1),
     };
-    eprintln!("hailer: {words}");
+    // They quote what was read: a list of targets may come from anywhere.
+    tell(format_args!("hailer: {}", escape(words.as_bytes())));
     ExitCode::from(code)
+}
+
+/// Says something to people. Not by `eprintln!`, which panics where stderr is gone (a closed terminal, a pipe that nobody
+/// reads any longer): that is no reason to lose rows.
+fn tell(words: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{words}");
 }

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use hailer::output::Format;
@@ -18,7 +17,7 @@ pub(super) struct Plan {
     pub(super) scan: Scan,
     pub(super) outputs: Vec<Output>,
     pub(super) overwrite: bool,
-    pub(super) threads: NonZeroUsize,
+    pub(super) threads: u16,
     pub(super) quiet: bool,
     /// Targets that `-4` or `-6` leaves out.
     pub(super) left_out: u64,
@@ -98,6 +97,7 @@ fn outputs(paths: &[PathBuf], overwrite: bool) -> Result<Vec<Output>, Failure> {
         return Ok(vec![stdout()]);
     }
     let mut outputs = Vec::with_capacity(paths.len());
+    let mut places = Vec::with_capacity(paths.len());
     for path in paths {
         let output = if path == Path::new("-") {
             stdout()
@@ -114,17 +114,28 @@ fn outputs(paths: &[PathBuf], overwrite: bool) -> Result<Vec<Output>, Failure> {
             }
             Output::File(path.clone(), format)
         };
-        if outputs.contains(&output) {
+        let place = place(path);
+        if places.contains(&place) {
             return Err(Failure::usage(format!("-o {}: it is named twice", path.display())));
         }
+        places.push(place);
         outputs.push(output);
     }
     Ok(outputs)
 }
 
+/// A path by which the same file is known however it was named; the file itself may not be there yet.
+fn place(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let plain = folder.join(path.file_name().unwrap_or_default());
+    plain.canonicalize().unwrap_or(plain)
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use std::num::NonZeroUsize;
     use std::time::Duration;
 
     use super::super::args::{Args, Command};
@@ -194,6 +205,7 @@ mod tests {
             ("@/nonexistent/list", "/nonexistent/list: cannot read targets: No such file"),
             ("10.0.0.1 -o out.doc", "-o out.doc: no format is known by this ending"),
             ("10.0.0.1 -o a.csv -o a.csv", "-o a.csv: it is named twice"),
+            ("10.0.0.1 -o a.csv -o ./src/../a.csv", "-o ./src/../a.csv: it is named twice"),
             ("::1 -4", "no targets: all 1 of them"),
             ("2001:db8::/32", "the targets have"),
         ];

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use hailer::output::{Format, RowFile, RowSink, RowWriter};
-use hailer::{Observation, Observations};
+use hailer::{Observation, Observations, Outcome};
 use indicatif::ProgressBar;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
 
 use super::Failure;
 use super::plan::Output;
@@ -25,12 +26,24 @@ const BATCH: usize = 512;
 /// After each batch the writer rests as long: a wake-up for every row would cost more than the row.
 const REST: Duration = Duration::from_millis(5);
 
+/// When endpoints under way are waited for no longer, how long rows that are finished may take to be handed on.
+const HANDING_ON: Duration = Duration::from_millis(50);
+
 /// What was written.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) rows: u64,
+    /// How many rows of those that greeted named none.
+    pub(super) unnamed: u64,
     /// How many rows named which software.
     pub(super) software: BTreeMap<Arc<str>, u64>,
+}
+
+/// How writing ended.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) tally: Tally,
+    pub(super) result: io::Result<()>,
 }
 
 /// All outputs of a scan.
@@ -94,7 +107,7 @@ impl Write for AroundBar {
 #[derive(Debug)]
 pub(super) struct Recorder {
     /// Comes when all is written, or nothing more can be.
-    pub(super) ended: oneshot::Receiver<(Tally, io::Result<()>)>,
+    pub(super) ended: oneshot::Receiver<Written>,
     abandon: Arc<Notify>,
 }
 
@@ -106,13 +119,13 @@ impl Recorder {
         let abandoned = Arc::clone(&abandon);
         thread::Builder::new().name("writer".into()).spawn(move || {
             let mut tally = Tally::default();
-            let written = record(rows, &mut outputs, &runtime, &abandoned, &mut tally);
+            let recorded = record(rows, &mut outputs, &runtime, &abandoned, &mut tally);
             let flushed = outputs.flush();
             // Closing a file that is full tries once more. The program ends when it hears from us, and must not cut that short
             // between a torn row and its removal.
             drop(outputs);
             // If nobody listens any longer the program is ending.
-            drop(tell.send((tally, written.and(flushed))));
+            drop(tell.send(Written { tally, result: recorded.and(flushed) }));
         })?;
         Ok(Self { ended, abandon })
     }
@@ -150,7 +163,8 @@ fn record(
             }
             Next::End => return Ok(()),
             Next::Abandoned => {
-                while let Some(Some(batch)) = batches.next().now_or_never() {
+                // Slots whose rows found no room hand them on as room is made, which takes them a turn.
+                while let Ok(Some(batch)) = runtime.block_on(async { timeout(HANDING_ON, batches.next()).await }) {
                     write_all(&batch, outputs, tally)?;
                 }
                 return Ok(());
@@ -169,8 +183,9 @@ fn write_all(rows: &[Observation], outputs: &mut Outputs, tally: &mut Tally) -> 
     for row in rows {
         outputs.write(row)?;
         tally.rows += 1;
-        if let Some(software) = &row.software {
-            *tally.software.entry(Arc::clone(&software.name)).or_default() += 1;
+        match &row.software {
+            Some(software) => *tally.software.entry(Arc::clone(&software.name)).or_default() += 1,
+            None => tally.unnamed += u64::from(row.outcome == Outcome::Greeted),
         }
     }
     Ok(())

@@ -1,26 +1,27 @@
 //! `hailer scan`.
-#![expect(clippy::print_stderr, reason = "progress, notes and the summary are for people, on stderr")]
 
 use std::time::{Duration, Instant};
 
+use hailer::Observations;
 use hailer::output::RowWriter;
-use hailer::{Observations, Stats};
 use indicatif::HumanCount;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::{interval_at, sleep_until};
+use tokio::sync::oneshot::error::RecvError;
+use tokio::time::{sleep, timeout};
 
 use super::args::ScanArgs;
+use super::display::Display;
 use super::plan::Plan;
 use super::progress::Progress;
-use super::record::{Outputs, Recorder, Tally};
+use super::record::{Outputs, Recorder, Written};
 use super::signals::Signals;
-use super::{Ended, Failure, summary};
+use super::{Ended, Failure, summary, tell};
 
 /// After a request to stop, how long endpoints under way may take.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// After a second request, how long an output that takes nothing is waited for.
+/// After a second request, how long an output that takes nothing is waited for; after the first, a terminal.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
@@ -37,96 +38,96 @@ pub(super) fn sweep(plan: Plan, witness: Option<Box<dyn RowWriter>>) -> Result<E
     if !plan.quiet {
         announce(&plan);
     }
-    let quiet = plan.quiet;
     let started = Instant::now();
-    runtime.block_on(async {
-        let signals = Signals::listen().map_err(|error| cannot_start(&error))?;
+    let ended = runtime.block_on(async {
+        let mut signals = Signals::listen().map_err(|error| cannot_start(&error))?;
         let rows = plan.scan.run();
         let stats = rows.stats();
-        let (ended, tally, written) = supervise(rows, outputs, progress, signals).await?;
-        if !quiet {
-            eprint!("{}", summary::render(&stats, &tally, started.elapsed()));
+        let display = Display::start(progress, rows.stats()).map_err(|error| cannot_start(&error))?;
+        let recorded = supervise(rows, outputs, &display, &mut signals).await;
+        if let Ok((_, written)) = &recorded {
+            display.say(summary::render(&stats, &written.tally, started.elapsed()).trim_end().to_owned());
         }
-        written.map_err(Failure::failed).map(|()| ended)
-    })
+        let in_haste = !matches!(recorded, Ok((Ended::Done, _)));
+        tokio::select! {
+            () = display.finish() => {}
+            // Whoever stopped the terminal may want to read on, or may want to leave.
+            () = signals.next() => {}
+            () = sleep(LAST_WORDS), if in_haste => {}
+        }
+        let (ended, written) = recorded?;
+        written.result.map_err(Failure::failed).map(|()| ended)
+    });
+    // Dropping it would wait for names that are still being looked up, for as long as the system's resolver likes.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Drives the scan to its end, or to the end that a signal asks for.
 async fn supervise(
     rows: Observations,
     outputs: Outputs,
-    mut progress: Progress,
-    mut signals: Signals,
-) -> Result<(Ended, Tally, std::io::Result<()>), Failure> {
+    display: &Display,
+    signals: &mut Signals,
+) -> Result<(Ended, Written), Failure> {
     let (stats, stop) = (rows.stats(), rows.stopper());
     let mut recorder =
         Recorder::start(rows, outputs, tokio::runtime::Handle::current()).map_err(|error| cannot_start(&error))?;
-    let first_show = tokio::time::Instant::now() + progress.interval();
-    let mut shows = interval_at(first_show, progress.interval());
-    let mut requests = 0;
-    let mut deadline = None;
-    let (tally, written) = loop {
-        tokio::select! {
-            ended = &mut recorder.ended => {
-                break ended.map_err(|_| Failure::failed("the writer ended before its time: this is a defect"))?;
-            }
-            _ = shows.tick() => show(&mut progress, &stats),
-            () = signals.next() => {
-                requests += 1;
-                stop.stop();
-                match requests {
-                    1 => {
-                        let in_flight = stats.in_flight();
-                        let words = format!("stopping: {in_flight} under way, at most {} s", DRAIN.as_secs());
-                        if !progress.is_quiet() {
-                            progress.bar().suspend(|| eprintln!("{words}; once more to stop at once"));
-                        }
-                        deadline = Some(tokio::time::Instant::now() + DRAIN);
-                    }
-                    _ => deadline = Some(tokio::time::Instant::now()),
-                }
-            }
-            () = async { sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)).await }, if deadline.is_some() => {
-                recorder.abandon();
-                if requests > 1 {
-                    break tokio::time::timeout(LAST_WORDS, &mut recorder.ended)
-                        .await
-                        .ok()
-                        .and_then(Result::ok)
-                        .ok_or_else(|| Failure::failed("an output takes nothing: the rows that it has not taken are lost"))?;
-                }
-                deadline = None;
-            }
+    let asked_to_stop = tokio::select! {
+        biased;
+        ended = &mut recorder.ended => return recorded(ended, Ended::Done),
+        () = signals.next() => {
+            stop.stop();
+            let (in_flight, most) = (stats.in_flight(), DRAIN.as_secs());
+            display.say(format!("stopping: {in_flight} under way, at most {most} s; once more to stop at once"));
+            // What was under way may have been the rest.
+            || if stats.done() < stats.total() { Ended::Stopped } else { Ended::Done }
         }
     };
-    progress.finish();
-    let ended = if requests > 0 && stats.done() < stats.total() { Ended::Stopped } else { Ended::Done };
-    Ok((ended, tally, written))
+    tokio::select! {
+        ended = drain(&mut recorder) => recorded(ended, asked_to_stop()),
+        () = signals.next() => {
+            recorder.abandon();
+            match timeout(LAST_WORDS, &mut recorder.ended).await {
+                Ok(ended) => recorded(ended, asked_to_stop()),
+                Err(_) => Err(Failure::failed("an output takes nothing: the rows that it has not taken are lost")),
+            }
+        }
+    }
 }
 
-fn show(progress: &mut Progress, stats: &Stats) {
-    if let Some(line) = progress.show(stats) {
-        eprintln!("{line}");
+/// Waits for endpoints under way, not for ever, and for the writer.
+async fn drain(recorder: &mut Recorder) -> Result<Written, RecvError> {
+    if let Ok(ended) = timeout(DRAIN, &mut recorder.ended).await {
+        return ended;
     }
+    recorder.abandon();
+    (&mut recorder.ended).await
+}
+
+/// What came of it, as the writer tells.
+fn recorded(ended: Result<Written, RecvError>, as_asked: Ended) -> Result<(Ended, Written), Failure> {
+    let written = ended.map_err(|_| Failure::failed("the writer ended before its time: this is a defect"))?;
+    Ok((as_asked, written))
 }
 
 fn announce(plan: &Plan) {
     if plan.left_out > 0 {
-        eprintln!("{} targets are of the other address family and left out", plan.left_out);
+        tell(format_args!("left out, being of the other address family: {} of the targets", plan.left_out));
     }
     let endpoints = plan.scan.endpoints();
     let noun = if endpoints == 1 { "endpoint" } else { "endpoints" };
     let slots = u64::try_from(plan.scan.concurrency().get()).unwrap_or(u64::MAX).min(endpoints);
-    eprintln!("{} {noun}, {slots} at once, seed {}", HumanCount(endpoints), plan.scan.seed());
+    tell(format_args!("{} {noun}, {slots} at once, seed {}", HumanCount(endpoints), plan.scan.seed()));
 }
 
 fn runtime(plan: &Plan) -> Result<Runtime, Failure> {
-    // One thread needs no stealing and no locks between threads, which is a fifth of the whole cost of a probe.
-    let mut builder = if plan.threads.get() == 1 {
+    // One thread needs no stealing and no locks between threads.
+    let mut builder = if plan.threads == 1 {
         Builder::new_current_thread()
     } else {
         let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(plan.threads.get());
+        builder.worker_threads(plan.threads.into());
         builder
     };
     builder.enable_all().build().map_err(|error| cannot_start(&error))

@@ -35,7 +35,7 @@ fn write_all(text: &mut String, stats: &Stats, tally: &Tally, elapsed: Duration)
         if tally.rows == 1 { "row" } else { "rows" },
     )?;
     outcomes(text, stats)?;
-    software(text, tally, stats.outcome(Outcome::Greeted))?;
+    software(text, tally)?;
     let not_done = stats.outcome(Outcome::LocalError);
     if not_done > 0 {
         writeln!(
@@ -72,11 +72,10 @@ fn outcomes(text: &mut String, stats: &Stats) -> std::fmt::Result {
     Ok(())
 }
 
-fn software(text: &mut String, tally: &Tally, greeted: u64) -> std::fmt::Result {
+fn software(text: &mut String, tally: &Tally) -> std::fmt::Result {
     let mut counts: Vec<_> = tally.software.iter().map(|(name, count)| (&**name, *count)).collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    let named: u64 = counts.iter().map(|(_, count)| count).sum();
-    if named + greeted == 0 {
+    if counts.is_empty() && tally.unnamed == 0 {
         return Ok(());
     }
     writeln!(text, "  {:<26} {:>11}", "software", "endpoints")?;
@@ -84,7 +83,7 @@ fn software(text: &mut String, tally: &Tally, greeted: u64) -> std::fmt::Result 
         writeln!(text, "  {name:<26} {:>11}", HumanCount(*count).to_string())?;
     }
     let more: u64 = counts.iter().skip(MAX_SOFTWARE).map(|(_, count)| count).sum();
-    for (name, count) in [("(other)", more), ("(unnamed)", greeted.saturating_sub(named))] {
+    for (name, count) in [("(other)", more), ("(unnamed)", tally.unnamed)] {
         if count > 0 {
             writeln!(text, "  {name:<26} {:>11}", HumanCount(count).to_string())?;
         }

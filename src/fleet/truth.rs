@@ -150,7 +150,7 @@ impl Answer {
             ("os", word(product.and_then(|it| it.os.as_deref())), word(found.and_then(|it| it.os.as_deref()))),
             ("tls", word(self.tls.map(TlsUse::as_str)), word(tls.map(|facts| facts.tls.as_str()))),
             ("tls_version", word(self.tls_version), word(tls.and_then(|facts| facts.version))),
-            ("cert_names", self.cert_names.join("; "), names.join("; ")),
+            ("cert_names", word(Some(self.cert_names.join("; "))), word(Some(names.join("; ")))),
             (
                 "cert_status",
                 word(self.cert_status.map(CertificateStatus::as_str)),
@@ -162,8 +162,9 @@ impl Answer {
     }
 }
 
+/// What servers say may stand in it, so it is escaped like a banner.
 fn word(value: Option<impl fmt::Display>) -> String {
-    value.map_or_else(String::new, |value| value.to_string())
+    value.map_or_else(String::new, |value| escape(value.to_string().as_bytes()))
 }
 
 impl Truth {

@@ -4,6 +4,7 @@
 //! so that one broken field does not lose the others.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -16,6 +17,9 @@ use crate::observation::{Certificate, CertificateStatus};
 
 /// More intermediates than this are not looked at: path building is exponential in what a hostile peer sends.
 const MAX_INTERMEDIATES: usize = 10;
+
+/// The RSA keys whose signatures ring checks. Those of others it calls bad unseen, as if the key itself were malformed.
+const CHECKABLE_RSA_BITS: RangeInclusive<u64> = 2048..=8192;
 
 /// How many names of one certificate are kept; some carry thousands.
 const MAX_NAMES: usize = 500;
@@ -40,6 +44,16 @@ pub(super) fn read(der: &[u8]) -> Certificate {
         key: Some(key(certificate.public_key())),
         signature: Some(signature(&certificate.signature_algorithm.algorithm.to_id_string())),
         sha256,
+    }
+}
+
+/// Whether a bad signature by this certificate's key can be told from a good one.
+pub(super) fn has_checkable_key(der: &[u8]) -> bool {
+    let Ok((_, certificate)) = X509Certificate::from_der(der) else { return false };
+    match certificate.public_key().parsed() {
+        Ok(PublicKey::RSA(rsa)) => CHECKABLE_RSA_BITS.contains(&bits(rsa.modulus)),
+        Ok(_) => true,
+        Err(_) => false,
     }
 }
 
@@ -237,6 +251,8 @@ fn signature(oid: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use proptest::prelude::*;
     use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
 
@@ -277,6 +293,23 @@ mod tests {
         assert_eq!(status(2031), CertificateStatus::Expired);
         let junk = CertificateDer::from(vec![0x30, 0x82]);
         assert_eq!(judge(std::slice::from_ref(&junk), &read(&junk), None, at(2025)), CertificateStatus::Malformed);
+    }
+
+    #[test]
+    fn a_short_rsa_key_cannot_be_checked() {
+        // openssl req -x509 -newkey rsa:1024 -nodes -days 3650 -subj /CN=old
+        let old = "MIIB+DCCAWGgAwIBAgIUccIvyqAQQtUOILogyZ5e6TH/zXkwDQYJKoZIhvcNAQELBQAwDjEMMAoGA1UEAwwDb2xkMB4XDTI2MTEy\
+         MTA1MjAwNFoXDTM2MTExODA1MjAwNFowDjEMMAoGA1UEAwwDb2xkMIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCz/bPNq8iu\
+         x28x3hzO8T4uA9fst4K5XOUJeLsdpTDswbhdOQWTDB52gn6jY0T+Cram+CgSggx5WWpGHMk81ca63jURtyGgOo7KMkbbWvzcZa1M\
+         dJ2DoqqfsMEjkoe7/np5J8oh5hJ2n+n3eZN52//gxGvNOHAFZtlBdlVEKm8gKQIDAQABo1MwUTAdBgNVHQ4EFgQU2GKPhMdfysAd\
+         EjLj3wk5W2wOA84wHwYDVR0jBBgwFoAU2GKPhMdfysAdEjLj3wk5W2wOA84wDwYDVR0TAQH/BAUwAwEB/zANBgkqhkiG9w0BAQsF\
+         AAOBgQApRGTx4iZHi7jqp/e1VdtQbTR/q9GNxY0RP1NxbgjrQmvcPZp1Mhe63e7iNYlv3t588wCZ5oMMaY6bTHNae5A7S96NQLGr\
+         2NaG/v8D4sA5Dv+JebNzuV5ZWEO8jBOLaxRYQRL8Yc6ImBqq3gZBUSOEg2WteF4cd0F8bzOQq2T2fg==";
+        let old = STANDARD.decode(old).unwrap();
+        assert_eq!(read(&old).key.as_deref(), Some("RSA 1024"));
+        assert!(!has_checkable_key(&old));
+        assert!(!has_checkable_key(b"junk"));
+        assert!(has_checkable_key(&certificate(|_| {})));
     }
 
     #[test]

@@ -34,10 +34,20 @@ pub(super) struct NoConnection {
 }
 
 impl<N: Network> Prober<N> {
-    pub(super) async fn dial(&self, to: SocketAddr, nodelay: bool) -> Dialled<N::Stream> {
+    /// None where a request to stop came before its turn.
+    pub(super) async fn dial(&self, to: SocketAddr, nodelay: bool) -> Option<Dialled<N::Stream>> {
+        if self.neighbours.is_broadcast(to.ip()) {
+            // The system would refuse as if there were no route; but this was tried as far as it ever can be.
+            let detail = Some("a broadcast address, which no connection can be made to".to_owned());
+            let result = Err(NoConnection { outcome: Outcome::Unreachable, detail });
+            return Some(Dialled { time: SystemTime::now(), begun: Instant::now(), attempts: 0, result });
+        }
         let mut attempts = 0;
         loop {
             let permit = self.neighbours.permit(to.ip()).await;
+            if attempts == 0 && self.stop.is_asked() {
+                return None;
+            }
             let (time, begun) = (SystemTime::now(), Instant::now());
             let tried = timeout_at(begun + self.settings.connect_timeout, self.network.connect(to, nodelay)).await;
             drop(permit);
@@ -53,7 +63,7 @@ impl<N: Network> Prober<N> {
                 Ok(Err(failure)) => Err(no_connection(failure)),
                 Err(_) => Err(NoConnection { outcome: Outcome::Timeout, detail: None }),
             };
-            return Dialled { time, begun, attempts, result };
+            return Some(Dialled { time, begun, attempts, result });
         }
     }
 }

@@ -31,13 +31,14 @@ pub(crate) use self::neighbours::Neighbours;
 pub(crate) use self::network::{Interface, Network, System};
 pub(crate) use self::tls::TlsClient;
 
-use self::dial::NoConnection;
+use self::dial::{Dialled, NoConnection};
 use self::greeting::{GreetingReader, State};
 use self::network::Stream;
 use self::peer::{Heard, Link, Peer};
 use self::tls::{Handshake, Server};
 use crate::config::Leave;
 use crate::observation::{Observation, Outcome, Protocol, Service, TlsFacts, TlsUse};
+use crate::schedule::Stop;
 
 /// A peer that says more than this without ending its greeting is not listened to any longer.
 const MAX_HEARD: usize = 1024 * 1024;
@@ -71,6 +72,8 @@ pub(crate) struct Prober<N> {
     pub(crate) tls: TlsClient,
     pub(crate) neighbours: Neighbours,
     pub(crate) settings: Settings,
+    /// Once it is asked, no endpoint is begun.
+    pub(crate) stop: Stop,
 }
 
 /// How listening for a greeting ended.
@@ -84,32 +87,38 @@ enum Ended {
 }
 
 impl<N: Network> Prober<N> {
-    /// What answers at one endpoint. The row is final when this returns; the connection may still have to be seen out,
-    /// which is [`Parting::see_out`]'s.
-    pub(crate) async fn probe(&self, place: &Place) -> (Observation, Option<Parting<N::Stream>>) {
+    /// What answers at one endpoint; none if it was not begun. The row is final when this returns; the connection may
+    /// still have to be seen out, which is [`Parting::see_out`]'s.
+    pub(crate) async fn probe(&self, place: &Place) -> Option<(Observation, Option<Parting<N::Stream>>)> {
         let Place { name, ip, port, service } = place;
         let mut observation = Observation::new(SystemTime::UNIX_EPOCH, Some(*ip), *port, *service, Outcome::Silent);
         observation.name.clone_from(name);
 
-        let Some(peer) = self.connect(place, &mut observation).await else { return (observation, None) };
+        let dialled = self.dial(SocketAddr::new(*ip, *port), service.is_implicit_tls()).await?;
+        let Some(peer) = self.connected(dialled, place, &mut observation).await else {
+            return Some((observation, None));
+        };
         // The larger part of a probe's state begins here and is needed only where something stands to be talked to.
         let parting = self.converse(peer, &mut observation).await;
-        (observation, parting)
+        Some((observation, parting))
     }
 
     /// A connection on which the greeting may come, or none, and the reason in the observation.
-    async fn connect(&self, place: &Place, observation: &mut Observation) -> Option<Peer<N::Stream>> {
-        let tls = place.service.is_implicit_tls();
-        let dialled = self.dial(SocketAddr::new(place.ip, place.port), tls).await;
+    async fn connected(
+        &self,
+        dialled: Dialled<N::Stream>,
+        place: &Place,
+        observation: &mut Observation,
+    ) -> Option<Peer<N::Stream>> {
         observation.time = dialled.time;
         observation.attempts = dialled.attempts;
         match dialled.result {
             Ok(stream) => {
                 observation.connect = Some(dialled.begun.elapsed());
-                if tls {
+                if place.service.is_implicit_tls() {
                     return Box::pin(self.secure(stream, dialled.begun, place, observation)).await;
                 }
-                Some(Peer::new(Link::Plain(stream), dialled.begun))
+                Some(Peer::new(Link::Plain(stream), dialled.begun, Instant::now()))
             }
             Err(NoConnection { outcome, detail }) => {
                 observation.outcome = outcome;
@@ -135,13 +144,14 @@ impl<N: Network> Prober<N> {
                 Handshake::Done(stream, facts) => {
                     observation.tls_handshake = Some(started.elapsed());
                     observation.tls = Some(facts);
-                    return Some(Peer::new(Link::Tls(stream), begun));
+                    return Some(Peer::new(Link::Tls(stream), begun, Instant::now()));
                 }
                 Handshake::Plain(stream, bytes) => {
                     let mut facts = TlsFacts::new(TlsUse::NotOffered);
                     facts.error = Some("plain text in answer to a ClientHello".into());
                     observation.tls = Some(Box::new(facts));
-                    let mut peer = Peer::new(Link::Plain(stream), begun);
+                    // It did not wait for us to fail at TLS.
+                    let mut peer = Peer::new(Link::Plain(stream), begun, started);
                     peer.keep(&bytes);
                     return Some(peer);
                 }
@@ -158,20 +168,22 @@ impl<N: Network> Prober<N> {
             server.sni = false;
             let refused = observation.detail.take();
             let dialled = self.dial(SocketAddr::new(place.ip, place.port), true).await;
-            observation.attempts += dialled.attempts;
-            let Ok(again) = dialled.result else {
+            observation.attempts += dialled.as_ref().map_or(0, |dialled| dialled.attempts);
+            let Some(Dialled { time, begun: begun_again, result: Ok(again), .. }) = dialled else {
                 // What the first connection came to still stands.
                 observation.detail = refused;
                 return None;
             };
-            stream = again;
-            begun = dialled.begun;
+            // From here on the row is about this one.
+            (stream, begun) = (again, begun_again);
+            observation.time = time;
+            observation.connect = Some(begun.elapsed());
         }
     }
 
     /// Waits for the greeting, writes down how that ended, and takes leave.
     async fn converse(&self, mut peer: Peer<N::Stream>, observation: &mut Observation) -> Option<Parting<N::Stream>> {
-        let ready = Instant::now();
+        let ready = peer.ready();
         let patience = if observation.service.is_ftp() {
             self.settings.ftp_greeting_timeout
         } else {

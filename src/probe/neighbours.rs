@@ -39,6 +39,15 @@ impl Neighbours {
         Self::new(networks)
     }
 
+    /// Whether `ip` is a broadcast address of an attached network, which no connection can be made to.
+    pub(super) fn is_broadcast(&self, ip: IpAddr) -> bool {
+        self.networks.iter().any(|network| match (network, ip) {
+            // The networks of a /31 and a /32 have none (RFC 3021).
+            (IpNet::V4(network), IpAddr::V4(ip)) => network.prefix_len() < 31 && network.broadcast() == ip,
+            _ => false,
+        })
+    }
+
     /// A permit to connect to `ip`, to be held until the attempt is decided; none is needed beyond a router.
     pub(super) async fn permit(&self, ip: IpAddr) -> Option<SemaphorePermit<'_>> {
         if self.networks.iter().any(|network| network.contains(&ip)) {
@@ -60,6 +69,15 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
+
+    #[test]
+    fn broadcast_addresses_are_known() {
+        let neighbours = Neighbours::new(vec!["192.0.2.0/24".parse().unwrap(), "198.51.100.0/31".parse().unwrap()]);
+        let table = [("192.0.2.255", true), ("192.0.2.254", false), ("198.51.100.1", false), ("203.0.113.255", false)];
+        for (ip, broadcast) in table {
+            assert_eq!(neighbours.is_broadcast(ip.parse().unwrap()), broadcast, "{ip}");
+        }
+    }
 
     #[test]
     fn only_attached_networks_are_bounded() {

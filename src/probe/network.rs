@@ -11,6 +11,7 @@ use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
 use nix::errno::Errno;
 use nix::libc;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -18,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::icmp::{self, IcmpError};
+use crate::target::NoAddress;
 
 /// What the probe needs of a network.
 pub(crate) trait Network: Send + Sync + 'static {
@@ -28,7 +30,7 @@ pub(crate) trait Network: Send + Sync + 'static {
     fn connect(&self, to: SocketAddr, nodelay: bool) -> impl Future<Output = Result<Self::Stream, Failure>> + Send;
 
     /// The addresses of a name.
-    fn resolve(&self, name: &str) -> impl Future<Output = io::Result<Vec<IpAddr>>> + Send;
+    fn resolve(&self, name: &str) -> impl Future<Output = Result<Vec<IpAddr>, NoAddress>> + Send;
 }
 
 /// What the probe needs of a connection.
@@ -157,12 +159,30 @@ impl Network for System {
         }
     }
 
-    async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        let mut addresses: Vec<_> = tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect();
-        addresses.sort();
-        addresses.dedup();
-        Ok(addresses)
+    async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, NoAddress> {
+        let name = name.to_owned();
+        let asked = tokio::task::spawn_blocking(move || addresses(&name)).await;
+        asked.unwrap_or_else(|error| Err(NoAddress::Unknown(error.to_string().into())))
     }
+}
+
+/// The system's resolver, as it is set up: hosts file, DNS, whatever else. tokio's own call does not tell a name without
+/// an address from a server that does not answer.
+fn addresses(name: &str) -> Result<Vec<IpAddr>, NoAddress> {
+    let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
+    let answer = getaddrinfo(Some(name), None, Some(hints)).map_err(|error| {
+        let kind = error.kind();
+        let reason = io::Error::from(error).to_string().into();
+        match kind {
+            LookupErrorKind::NoName | LookupErrorKind::NoData => NoAddress::None(reason),
+            _ => NoAddress::Unknown(reason),
+        }
+    })?;
+    // An entry that cannot be read is of a family that is neither.
+    let mut addresses: Vec<_> = answer.flatten().map(|entry| entry.sockaddr.ip()).collect();
+    addresses.sort();
+    addresses.dedup();
+    Ok(addresses)
 }
 
 /// What an error of the connection attempt says about the target.
@@ -223,6 +243,16 @@ fn is_soft(error: &io::Error) -> bool {
     )
 }
 
+/// The system tells such an error once, to whichever call comes first, and no byte has moved then.
+fn past_soft_errors<T>(mut call: impl FnMut() -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    loop {
+        match ready!(call()) {
+            Err(error) if is_soft(&error) => {}
+            result => return Poll::Ready(result),
+        }
+    }
+}
+
 impl Stream for Tcp {
     fn take_now(&mut self, buffer: &mut [u8]) -> usize {
         io::Read::read(&mut &*SockRef::from(&self.0), buffer).unwrap_or(0)
@@ -231,18 +261,13 @@ impl Stream for Tcp {
 
 impl AsyncRead for Tcp {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        loop {
-            match ready!(Pin::new(&mut self.0).poll_read(cx, buffer)) {
-                Err(error) if is_soft(&error) => {}
-                result => return Poll::Ready(result),
-            }
-        }
+        past_soft_errors(|| Pin::new(&mut self.0).poll_read(cx, buffer))
     }
 }
 
 impl AsyncWrite for Tcp {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        past_soft_errors(|| Pin::new(&mut self.0).poll_write(cx, bytes))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -258,7 +283,7 @@ impl AsyncWrite for Tcp {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, parts)
+        past_soft_errors(|| Pin::new(&mut self.0).poll_write_vectored(cx, parts))
     }
 
     fn is_write_vectored(&self) -> bool {

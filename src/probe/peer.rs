@@ -31,6 +31,8 @@ pub(super) struct Peer<S> {
     link: Link<S>,
     /// The start of the connect, from which arrivals are counted.
     begun: Instant,
+    /// When the peer could first speak.
+    ready: Instant,
     received: Received,
     /// How much came, also of what was dropped.
     heard: usize,
@@ -47,8 +49,8 @@ pub(super) enum Heard<T> {
 }
 
 impl<S: Stream> Peer<S> {
-    pub(super) fn new(link: Link<S>, begun: Instant) -> Self {
-        Self { link, begun, received: Received::default(), heard: 0 }
+    pub(super) fn new(link: Link<S>, begun: Instant, ready: Instant) -> Self {
+        Self { link, begun, ready, received: Received::default(), heard: 0 }
     }
 
     /// Waits for bytes and hands them to `take`.
@@ -74,6 +76,10 @@ impl<S: Stream> Peer<S> {
     pub(super) fn keep(&mut self, bytes: &[u8]) {
         self.received.push(bytes, self.begun.elapsed());
         self.heard = self.heard.saturating_add(bytes.len());
+    }
+
+    pub(super) fn ready(&self) -> Instant {
+        self.ready
     }
 
     pub(super) fn heard(&self) -> usize {

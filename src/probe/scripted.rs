@@ -22,6 +22,7 @@ use tokio_rustls::LazyConfigAcceptor;
 
 use super::icmp::IcmpError;
 use super::network::{Failure, Network, Stream};
+use crate::target::NoAddress;
 
 /// What a peer does.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -206,8 +207,8 @@ impl Network for Scripted {
         Ok(ScriptedStream { pipe: ours, reset, _open: open })
     }
 
-    async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        self.0.names.get(name).cloned().ok_or_else(|| io::Error::other("no such name"))
+    async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, NoAddress> {
+        self.0.names.get(name).cloned().ok_or_else(|| NoAddress::None("no such name".into()))
     }
 }
 

@@ -79,6 +79,7 @@ pub(crate) fn prober(network: Scripted, leave: Leave) -> Prober<Scripted> {
             ftp_greeting_timeout: config.ftp_greeting_timeout,
             leave,
         },
+        stop: Stop::default(),
     }
 }
 
@@ -101,7 +102,7 @@ async fn play(what: &str, scene: Scene) {
     let place = Place { name: scene.name.map(Into::into), ip: "192.0.2.1".parse().unwrap(), port: 1, service };
 
     let begun = Instant::now();
-    let (mut row, parting) = prober.probe(&place).await;
+    let (mut row, parting) = prober.probe(&place).await.expect(what);
     let row_at = begun.elapsed();
     Classifier::builtin().classify(&mut row);
     if let Some(parting) = parting {

@@ -212,9 +212,14 @@ impl Recorder {
 
     /// A signature that was checked and does not fit is a fact; one that cannot be checked (a key or a certificate of a
     /// kind that the library does not know) is not held against the server.
-    fn record(&self, result: Result<HandshakeSignatureValid, rustls::Error>) -> HandshakeSignatureValid {
+    fn record(
+        &self,
+        certificate: &CertificateDer<'_>,
+        result: Result<HandshakeSignatureValid, rustls::Error>,
+    ) -> HandshakeSignatureValid {
         result.unwrap_or_else(|error| {
-            let bad = matches!(error, rustls::Error::InvalidCertificate(CertificateError::BadSignature));
+            let bad = matches!(error, rustls::Error::InvalidCertificate(CertificateError::BadSignature))
+                && certificate::has_checkable_key(certificate);
             self.seen.lock().unwrap_or_else(PoisonError::into_inner).bad_signature |= bad;
             HandshakeSignatureValid::assertion()
         })
@@ -242,7 +247,7 @@ impl ServerCertVerifier for Recorder {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        Ok(self.record(verify_tls12_signature(message, certificate, signature, algorithms)))
+        Ok(self.record(certificate, verify_tls12_signature(message, certificate, signature, algorithms)))
     }
 
     fn verify_tls13_signature(
@@ -252,7 +257,7 @@ impl ServerCertVerifier for Recorder {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        Ok(self.record(verify_tls13_signature(message, certificate, signature, algorithms)))
+        Ok(self.record(certificate, verify_tls13_signature(message, certificate, signature, algorithms)))
     }
 
     /// Every scheme there is, so that no server need refuse us for want of one.

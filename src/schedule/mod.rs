@@ -1,8 +1,9 @@
-//! The order in which endpoints are taken, and who takes the next.
+//! The order in which endpoints are taken, who takes the next, and the request to take no more.
 
 mod permutation;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use self::permutation::Permutation;
 
@@ -24,5 +25,20 @@ impl Schedule {
         // slot asks once more at the end.
         let position = self.next.fetch_add(1, Ordering::Relaxed);
         self.order.at(position)
+    }
+}
+
+/// Asks a scan to begin nothing new. Endpoints under way come to their end, and then the stream ends.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Begin nothing new.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use self::list::{ListError, ListErrorKind};
-pub(crate) use self::names::Names;
+pub(crate) use self::names::{Names, NoAddress};
 pub use self::parse::TargetError;
 pub use self::ports::{Ports, PortsError};
 

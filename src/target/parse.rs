@@ -68,7 +68,17 @@ pub(super) fn parse(word: &str) -> Result<Parsed, TargetError> {
     }
     let (host, ports) = split_ports(word)?;
     let ports = ports.map(Ports::parse).transpose()?;
-    Ok(Parsed { host: parse_host(&host)?, ports })
+    Ok(Parsed { host: canonical(parse_host(&host)?), ports })
+}
+
+/// `::ffff:10.0.0.1` is 10.0.0.1 (RFC 4291 §2.5.5.2): one endpoint, and IPv4 on the wire.
+fn canonical(host: HostSpec) -> HostSpec {
+    match host {
+        HostSpec::Range(first, last) if first.to_canonical().is_ipv4() && last.to_canonical().is_ipv4() => {
+            HostSpec::Range(first.to_canonical(), last.to_canonical())
+        }
+        other => other,
+    }
 }
 
 /// Takes the ports off the end. A word that is an IPv6 address, network or range as it stands has none.
@@ -190,6 +200,8 @@ mod tests {
             ("[2001:db8::1]:25", range("2001:db8::1", "2001:db8::1"), Some("25")),
             ("[2001:db8::/120]:25", range("2001:db8::", "2001:db8::ff"), Some("25")),
             ("[2001:db8::]/120:25", range("2001:db8::", "2001:db8::ff"), Some("25")),
+            ("::ffff:10.0.0.1", range("10.0.0.1", "10.0.0.1"), None),
+            ("[::ffff:10.0.0.0/120]:21", range("10.0.0.0", "10.0.0.255"), Some("21")),
             ("10.0.0.0/24:21", range("10.0.0.0", "10.0.0.255"), Some("21")),
             ("10.0.0.5:21,2525=smtp", range("10.0.0.5", "10.0.0.5"), Some("21,2525=smtp")),
             ("host:2525=smtp", HostSpec::Name("host".into()), Some("2525=smtp")),

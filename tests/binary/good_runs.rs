@@ -145,7 +145,7 @@ fn the_other_family_is_left_out_and_counted() {
     let peer = Peer::new(polite("220 ready\r\n"));
     let ended = run(&mut scan([peer.target("smtp"), "::1".into(), "2001:db8::/126".into(), "-4".into()]));
     assert_eq!(places(&ended.rows()), [peer.address.to_string()].into());
-    assert!(ended.stderr.contains("2 targets are of the other address family and left out"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("left out, being of the other address family: 2 of the targets"), "{}", ended.stderr);
 }
 
 #[test]

@@ -28,3 +28,5 @@ mod peers;
 mod program;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod words_for_people;
