@@ -1,11 +1,11 @@
 //! The real daemons of `tests/lab`, swept by the real binary in one go, every row held against `tests/lab/expected.toml`.
 //!
 //! Needs root and the packages that `tests/lab/lab install` fetches; otherwise it says so and passes, unless
-//! `HAILER_REQUIRE_ALL=1` is set.
+//! `HAILER_REQUIRE_ALL=1` is set. A daemon that the table calls optional may be missing either way, and is named.
 
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what it could not do")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -22,8 +22,9 @@ use serde_json::Value;
 struct Endpoint {
     address: String,
     port: u16,
-    #[serde(rename = "daemon")]
-    _daemon: String,
+    daemon: String,
+    #[serde(default)]
+    optional: bool,
     service: String,
     outcome: String,
     protocol: Option<String>,
@@ -50,9 +51,10 @@ struct Table {
 fn every_daemon_gets_its_row() {
     let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab");
     let table: Table = toml::from_str(&fs::read_to_string(lab.join("expected.toml")).unwrap()).unwrap();
+    let (expected, left_out) = what_is_there(&lab.join("lab"), table);
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (targets, output) = (folder.path().join("targets.txt"), folder.path().join("rows.ndjson"));
-    let lines: Vec<_> = table.endpoint.iter().map(target).collect();
+    let lines: Vec<_> = expected.iter().map(target).collect();
     fs::write(&targets, lines.join("\n")).unwrap();
 
     let run = Command::new(lab.join("lab"))
@@ -69,15 +71,19 @@ fn every_daemon_gets_its_row() {
         return;
     }
     assert!(run.status.success(), "{}: {words}", run.status);
+    for Endpoint { address, port, daemon, .. } in &left_out {
+        writeln!(std::io::stderr(), "skipped: {address} port {port}: {daemon} is left out, `lab install` says why")
+            .unwrap();
+    }
 
     let rows: Vec<Value> =
         fs::read_to_string(&output).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(rows.len(), table.endpoint.len(), "one row for each endpoint");
+    assert_eq!(rows.len(), expected.len(), "one row for each endpoint");
     let place = |row: &Value| format!("{} {}", row["ip"].as_str().unwrap_or_default(), row["port"]);
     let rows: HashMap<_, _> = rows.iter().map(|row| (place(row), row)).collect();
 
     let mut wrong = String::new();
-    for endpoint in &table.endpoint {
+    for endpoint in &expected {
         let row = rows.get(&format!("{} {}", endpoint.address, endpoint.port)).copied().unwrap_or(&Value::Null);
         for mistake in mistakes(endpoint, row) {
             let Endpoint { address, port, why, .. } = endpoint;
@@ -85,6 +91,26 @@ fn every_daemon_gets_its_row() {
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}\n{words}");
+}
+
+/// Splits the table into what `lab list` names and what it does not, which only optional endpoints may be.
+fn what_is_there(lab: &Path, table: Table) -> (Vec<Endpoint>, Vec<Endpoint>) {
+    let list = Command::new(lab).arg("list").output().unwrap();
+    assert!(list.status.success(), "{}", String::from_utf8_lossy(&list.stderr));
+    let list = String::from_utf8(list.stdout).unwrap();
+    let there: HashSet<(&str, &str)> = list
+        .lines()
+        .map(|line| line.split_whitespace())
+        .filter_map(|mut words| words.next().zip(words.next()))
+        .collect();
+    let (expected, left_out): (Vec<_>, Vec<_>) = table
+        .endpoint
+        .into_iter()
+        .partition(|endpoint| there.contains(&(endpoint.address.as_str(), endpoint.port.to_string().as_str())));
+    for Endpoint { address, port, optional, .. } in &left_out {
+        assert!(optional, "{address} port {port} is not optional, but not on the list of the lab:\n{list}");
+    }
+    (expected, left_out)
 }
 
 fn target(endpoint: &Endpoint) -> String {

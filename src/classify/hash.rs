@@ -71,6 +71,8 @@ static CHANGING: LazyLock<Regex> = LazyLock::new(|| {
           | \buser\ (?:number|no\.?|\#)\ ?[0-9]{{1,9}}
           | \b[0-9]{{1,9}}\ (?:of\ [0-9]{{1,9}}\ )?(?:users?|clients?|connections?|sessions?)\b
           | \b(?:connection|session|process|pid|id|load\ is)[\ :=\#]{{1,3}}[0-9]{{1,10}}(?:\.[0-9]{{1,4}})?\b
+          # Haraka ends with the first digits of a random id
+          | \([0-9a-f]{{6,32}}\)(?m:[\ \r]{{0,2}}$)
           # Sendmail says from where we came
           | \blogging\ access\ from:(?u:[^\r\n]){{0,400}}
         )"
@@ -242,6 +244,7 @@ mod tests {
             ("220-You are user number 1 of 50 allowed.\r\n", "220-You are user number 17 of 50 allowed.\r\n"),
             ("220 Local time is now 10:11. Server port: 21.\r\n", "220 Local time is now 23:59. Server port: 21.\r\n"),
             ("220 3 users logged in\r\n", "220 14 users logged in\r\n"),
+            ("220 a ESMTP Haraka/3.3.4 ready (584648)\r\n", "220 a ESMTP Haraka/3.3.4 ready (F0C003)\r\n"),
             ("220 and the load is 0.12.\r\n", "220 and the load is 11.30.\r\n"),
             (
                 "220 a ESMTP 5b1f17b1804b1-4325dcc1a2asi12345678f8f.123 - gsmtp\r\n",
