@@ -15,7 +15,11 @@ mod farewell;
 #[cfg(test)]
 mod good_runs;
 #[cfg(test)]
+mod lossy;
+#[cfg(test)]
 mod namespaces;
+#[cfg(test)]
+mod network;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]
