@@ -1,6 +1,6 @@
 //! Networks of the tests' own: two namespaces with a cable between them, made and torn down by each test.
 //!
-//! Needs root, `ip` and `nft`. Nothing that runs here reaches the host's network, nor the other way round.
+//! Needs root, `ip` and `nft`, and for a long way /dev/net/tun. Nothing that runs here reaches the host's network, nor the other way round.
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::peers::{Peer, Step};
 use super::program::{run, scan, succeeds, through_shell};
+use super::relay::{Delay, Relay, tun};
 
 /// A client and a server, each in a namespace of its own: `10.99.0.1`, `fd99::1` and `10.99.0.2`, `fd99::2`.
 #[derive(Debug)]
@@ -29,6 +30,15 @@ impl Network {
         succeeds(Command::new("sh").args(["-ec", &cable]))?;
         network.set_up(client, server)?;
         Ok(network)
+    }
+
+    /// The same with a relay in place of the cable: every packet is late, and some overtake others.
+    pub(crate) fn far_apart(name: &str, delay: Delay, client: &str, server: &str) -> Result<(Self, Relay), String> {
+        let network = Self::without_cable(name)?;
+        let near = within(&network.client, || tun("near"))?;
+        let far = within(&network.server, || tun("far"))?;
+        network.set_up(client, server)?;
+        Ok((network, Relay::between([near, far], delay)))
     }
 
     fn without_cable(name: &str) -> Result<Self, String> {
@@ -65,9 +75,14 @@ impl Network {
 
     /// A peer on the server's side.
     pub(crate) fn serve(&self, address: &str, steps: impl Into<Vec<Step>>) -> Peer {
-        let (address, steps) = (address.parse::<SocketAddr>().unwrap(), steps.into());
-        let listener = within(&self.server, move || TcpListener::bind(address).unwrap());
-        Peer::behind(listener, move || steps.clone())
+        let steps = steps.into();
+        Peer::behind(self.listen(address), move || steps.clone())
+    }
+
+    /// A socket that listens on the server's side.
+    pub(crate) fn listen(&self, address: &str) -> TcpListener {
+        let address = address.parse::<SocketAddr>().unwrap();
+        within(&self.server, move || TcpListener::bind(address).unwrap())
     }
 }
 
