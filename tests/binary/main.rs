@@ -1,7 +1,7 @@
 //! The real binary against real sockets: what it writes, says and answers with, and what its peers see on the wire.
 //!
 //! One test crate for all of it links once. Traffic stays on 127.0.0.0/8 and `::1`, or in network namespaces of the
-//! tests' own; those need root, `ip` (iproute2) and `nft` (nftables). What cannot run here says so (`skipped: …`) and
+//! tests' own; those need root, `ip` (iproute2), `nft` (nftables) and some /dev/net/tun. What cannot run here says so (`skipped: …`) and
 //! passes, but with `HAILER_REQUIRE_ALL=1` in the environment it fails.
 //!
 //! Linux only: elsewhere 127.0.0.0/8 is one address, and there is no `/proc`, `/dev/full` or namespace.
@@ -11,13 +11,19 @@
 #[cfg(test)]
 mod asked_to_stop;
 #[cfg(test)]
+mod delayed;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod farewell;
 #[cfg(test)]
 mod good_runs;
 #[cfg(test)]
+mod lossy;
+#[cfg(test)]
 mod namespaces;
+#[cfg(test)]
+mod network;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]
@@ -26,6 +32,8 @@ mod outputs;
 mod peers;
 #[cfg(test)]
 mod program;
+#[cfg(test)]
+mod relay;
 #[cfg(test)]
 mod usage;
 #[cfg(test)]

@@ -1,77 +1,14 @@
 //! What a network says besides RST: ICMP of every kind, silence, no neighbour. And where we connect from.
-//!
-//! Two network namespaces with a cable between them, made and torn down by each test; needs root, `ip` and `nft`.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
-use std::process::{Command, id};
-use std::thread;
+use std::net::SocketAddr;
+use std::process::Command;
 
-use nix::sched::{CloneFlags, setns};
 use serde_json::{Value, json};
 
-use super::peers::{Peer, polite};
-use super::program::{differences, run, scan, skip, succeeds, through_shell};
-
-/// A client and a server, each in a namespace of its own.
-struct Network {
-    client: String,
-    server: String,
-}
-
-impl Network {
-    /// `client` and `server` are lines of `ip`, `sysctl` or `nft`, run in their namespace behind a common setup.
-    fn new(name: &str, client: &str, server: &str) -> Result<Self, String> {
-        let namespace = |side: &str| format!("hailer-{}-{name}-{side}", id());
-        let network = Self { client: namespace("c"), server: namespace("s") };
-        for tool in ["ip -Version", "nft --version"] {
-            succeeds(Command::new("sh").args(["-c", tool]))?;
-        }
-        let Self { client: c, server: s } = &network;
-        let make = format!(
-            "ip netns add {c}\nip netns add {s}\nip -n {c} link add near type veth peer name far netns {s}\n\
-             ip -n {c} link set lo up\nip -n {s} link set lo up\n"
-        );
-        succeeds(Command::new("sh").args(["-ec", &make]))?;
-        for (side, namespace, own, lines) in [("near", c, 1, client), ("far", s, 2, server)] {
-            let mut setup = format!(
-                "ip address add 10.99.0.{own}/24 dev {side}\nip address add fd99::{own}/64 dev {side} nodad\n\
-                 ip link set {side} up\n"
-            );
-            setup.push_str(lines);
-            succeeds(Command::new("ip").args(["netns", "exec", namespace, "sh", "-ec", &setup]))?;
-        }
-        Ok(network)
-    }
-
-    /// Runs a scan on the client's side.
-    fn scan(&self, words: &[String]) -> Vec<Value> {
-        let command = scan(words.iter().map(String::as_str).chain(["--all", "-q"]));
-        run(&mut through_shell(&["ip", "netns", "exec", &self.client], "", &command)).rows()
-    }
-
-    /// A peer on the server's side.
-    fn serve(&self, address: &str) -> Peer {
-        let (path, address) = (format!("/run/netns/{}", self.server), address.parse::<SocketAddr>().unwrap());
-        // A namespace is a thread's; sockets stay in the one where they were made.
-        let listener = thread::spawn(move || {
-            setns(File::open(path).unwrap(), CloneFlags::CLONE_NEWNET).unwrap();
-            TcpListener::bind(address).unwrap()
-        });
-        Peer::behind(listener.join().unwrap(), || polite("220 ready\r\n"))
-    }
-}
-
-impl Drop for Network {
-    fn drop(&mut self) {
-        // A namespace outlives its name as long as a peer listens in it; the cable must not.
-        drop(succeeds(Command::new("ip").args(["-n", &self.client, "link", "del", "near"])));
-        for namespace in [&self.client, &self.server] {
-            drop(succeeds(Command::new("ip").args(["netns", "del", namespace])));
-        }
-    }
-}
+use super::network::Network;
+use super::peers::polite;
+use super::program::{differences, skip, succeeds};
 
 fn assert_rows(rows: &[Value], expected: &[(String, Value)]) {
     assert_eq!(rows.len(), expected.len(), "{rows:?}");
@@ -189,7 +126,7 @@ fn source_and_interface_are_what_the_server_sees() {
         ("[fd99::2]:2526", "--interface near --source fd99::1", "fd99::1"),
     ];
     for (address, options, source) in table {
-        let peer = network.serve(address);
+        let peer = network.serve(address, polite("220 ready\r\n"));
         let words: Vec<_> =
             [peer.target("smtp")].into_iter().chain(options.split_whitespace().map(str::to_owned)).collect();
         let rows = network.scan(&words);

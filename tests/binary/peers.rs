@@ -101,8 +101,13 @@ impl Peer {
 
     /// The same inside TLS.
     pub(crate) fn secure(steps: impl Into<Vec<Step>>) -> Self {
+        Self::secure_behind(listen(), steps)
+    }
+
+    /// The same inside TLS, behind a given socket.
+    pub(crate) fn secure_behind(listener: TcpListener, steps: impl Into<Vec<Step>>) -> Self {
         let (steps, config) = (steps.into(), tls_config());
-        Self::serve(listen(), move |stream| {
+        Self::serve(listener, move |stream| {
             let socket = stream.try_clone().unwrap();
             let session = ServerConnection::new(Arc::clone(&config)).unwrap();
             follow(&steps, &mut StreamOwned::new(session, stream), &socket)
