@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use sha2::{Digest, Sha256};
 use webpki::{EndEntityCert, KeyUsage};
 use x509_parser::prelude::*;
@@ -64,6 +64,16 @@ pub(super) fn judge(
     name: Option<&str>,
     now: SystemTime,
 ) -> CertificateStatus {
+    judge_by(webpki_roots::TLS_SERVER_ROOTS, chain, own, name, now)
+}
+
+fn judge_by(
+    roots: &[TrustAnchor<'_>],
+    chain: &[CertificateDer<'static>],
+    own: &Certificate,
+    name: Option<&str>,
+    now: SystemTime,
+) -> CertificateStatus {
     let (Some(der), Some(not_before), Some(not_after)) = (chain.first(), own.not_before, own.not_after) else {
         return CertificateStatus::Malformed;
     };
@@ -73,7 +83,8 @@ pub(super) fn judge(
     if now > not_after {
         return CertificateStatus::Expired;
     }
-    let trusted = EndEntityCert::try_from(der).ok().filter(|certificate| is_trusted(certificate, &chain[1..], now));
+    let trusted =
+        EndEntityCert::try_from(der).ok().filter(|certificate| is_trusted(certificate, roots, &chain[1..], now));
     match trusted {
         None if own.subject == own.issuer => CertificateStatus::SelfSigned,
         None => CertificateStatus::Untrusted,
@@ -86,13 +97,18 @@ pub(super) fn judge(
     }
 }
 
-fn is_trusted(certificate: &EndEntityCert<'_>, intermediates: &[CertificateDer<'static>], now: SystemTime) -> bool {
+fn is_trusted(
+    certificate: &EndEntityCert<'_>,
+    roots: &[TrustAnchor<'_>],
+    intermediates: &[CertificateDer<'static>],
+    now: SystemTime,
+) -> bool {
     let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let intermediates = &intermediates[..intermediates.len().min(MAX_INTERMEDIATES)];
     certificate
         .verify_for_usage(
             webpki::ALL_VERIFICATION_ALGS,
-            webpki_roots::TLS_SERVER_ROOTS,
+            roots,
             intermediates,
             UnixTime::since_unix_epoch(since_epoch),
             KeyUsage::server_auth(),
@@ -310,6 +326,27 @@ mod tests {
         assert!(!has_checkable_key(&old));
         assert!(!has_checkable_key(b"junk"));
         assert!(has_checkable_key(&certificate(|_| {})));
+    }
+
+    #[test]
+    fn trusted_chains_are_held_against_the_name() {
+        let (ca_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let mut ca = CertificateParams::default();
+        ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        ca.distinguished_name.push(DnType::CommonName, "an authority");
+        let ca_der = ca.self_signed(&ca_key).unwrap().der().clone();
+        let mut params = CertificateParams::new(vec!["mail.example".to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "mail.example");
+        let issuer = rcgen::Issuer::new(ca, ca_key);
+        let der = params.signed_by(&key, &issuer).unwrap().der().clone();
+
+        let facts = read(&der);
+        let roots = [webpki::anchor_from_trusted_cert(&ca_der).unwrap()];
+        let status = |roots: &[_], name| judge_by(roots, std::slice::from_ref(&der), &facts, name, at(2025));
+        assert_eq!(status(&roots, Some("mail.example")), CertificateStatus::Valid);
+        assert_eq!(status(&roots, None), CertificateStatus::Valid);
+        assert_eq!(status(&roots, Some("other.example")), CertificateStatus::NameMismatch);
+        assert_eq!(status(&[], Some("mail.example")), CertificateStatus::Untrusted);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use nix::fcntl::OFlag;
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use serde_json::{Value, json};
 
-use super::peers::{ClosedPort, Peer, listen, polite};
+use super::peers::{ClosedPort, Peer, Step, listen, polite};
 use super::program::{Running, Watched, differences, rows, rows_in, run, scan, skip, succeeds, through_shell};
 
 /// The one schema, in its order.
@@ -32,6 +32,25 @@ fn programs_get_ndjson_on_stdout() {
     assert_eq!(differences(&ended.rows()[0], &expected), [""; 0]);
     assert!(ended.stderr.contains("1 of 1 endpoints"), "{}", ended.stderr);
     assert!(ended.stderr.contains("seed "), "the order can be asked for again: {}", ended.stderr);
+}
+
+/// Where stderr is no terminal: a line every ten seconds, and at the end by outcome, port and software.
+#[test]
+fn progress_and_summary_are_told_in_lines() {
+    let named = Peer::new(polite("220 (vsFTPd 3.0.5)\r\n"));
+    let silent = Peer::new([Step::HearEnd]);
+    let words = [named.target("ftp"), silent.target("smtp"), "--greeting-timeout=12".into()];
+    let running = Running::start(&mut scan(words));
+    running.says("1/2 done, 0/s, 1 in flight, 1 greeted, ETA ");
+    let ended = running.end();
+    assert_eq!(ended.code, Some(0));
+    let cells: Vec<Vec<_>> = ended.stderr.lines().map(|line| line.split_whitespace().collect()).collect();
+    // The ports stand in ascending order; each endpoint has its own.
+    let named_first = named.address.port() < silent.address.port();
+    let greeted = if named_first { ["greeted", "1", "1", "0"] } else { ["greeted", "1", "0", "1"] };
+    for line in [&greeted[..], &["vsftpd", "1"]] {
+        assert!(cells.iter().any(|cells| cells == line), "{line:?} in {}", ended.stderr);
+    }
 }
 
 #[test]
