@@ -22,7 +22,7 @@ use crate::observation::{Observation, Outcome, Service};
 use crate::probe::{Network, Place, Prober, System};
 use crate::schedule::{Schedule, Stop};
 use crate::stats::Stats;
-use crate::target::{Endpoint, Host, Names, NoAddress, Targets};
+use crate::target::{Endpoint, Found, Host, Names, NoAddress, Resolve, Resolver, Targets};
 
 /// Rows on their way to the consumer. A slot whose row finds no room waits; a thousand is a few milliseconds of work.
 const ROWS_IN_TRANSIT: usize = 1024;
@@ -90,7 +90,7 @@ impl Scan {
     /// Outside a tokio runtime with its I/O and time drivers enabled.
     pub fn run(self) -> Observations {
         let Self { targets, prober, concurrency, seed, all } = self;
-        Run::new(targets, prober, seed, all).start(concurrency)
+        Run::new(targets, prober, Arc::new(Resolver), seed, all).start(concurrency)
     }
 }
 
@@ -145,10 +145,10 @@ struct Run<N> {
 }
 
 impl<N: Network> Run<N> {
-    fn new(targets: Targets, prober: Prober<N>, seed: u64, all: bool) -> Self {
+    fn new(targets: Targets, prober: Prober<N>, resolver: Arc<dyn Resolve>, seed: u64, all: bool) -> Self {
         Self {
             schedule: Schedule::new(targets.len(), seed),
-            names: Names::new(targets.family()),
+            names: Names::new(targets.family(), resolver),
             stats: Arc::new(Stats::new(targets.len(), targets.ports().clone())),
             stop: prober.stop.clone(),
             // Made before anything is begun: it takes some milliseconds, which would count as some endpoint's.
@@ -171,10 +171,10 @@ impl<N: Network> Run<N> {
     /// One slot: the next endpoint, and the next, until there are no more or nobody wants their rows.
     async fn slot(self: Arc<Self>, rows: mpsc::Sender<Observation>) {
         while !self.stop.is_asked()
-            && let Some(endpoint) = self.schedule.take().and_then(|index| self.targets.endpoint(index))
+            && let Some((endpoint, record)) = self.schedule.take().and_then(|index| self.targets.lookup(index))
         {
             self.stats.begin();
-            let done = self.endpoint(endpoint, &rows).await;
+            let done = self.endpoint(endpoint, record, &rows).await;
             self.stats.end(done);
             if !done {
                 return;
@@ -186,29 +186,46 @@ impl<N: Network> Run<N> {
 
     /// One endpoint, which for a name is each of its addresses; whether it was done. It is not where rows are no longer
     /// wanted, or where a request to stop came before its turn.
-    async fn endpoint(&self, endpoint: Endpoint, rows: &mpsc::Sender<Observation>) -> bool {
+    async fn endpoint(&self, endpoint: Endpoint, record: u64, rows: &mpsc::Sender<Observation>) -> bool {
         let Endpoint { host, port, service } = endpoint;
-        let name = match host {
-            Host::Address(ip) => return self.place(Place { name: None, ip, port, service }, rows).await,
-            Host::Name(name) => name,
-        };
-        let resolve = || self.prober.network.resolve(&name);
-        match Box::pin(self.names.addresses(&name, resolve)).await {
-            Ok(addresses) => {
-                for ip in addresses.iter() {
-                    let place = Place { name: Some(Arc::clone(&name)), ip: *ip, port, service };
-                    if !Box::pin(self.place(place, rows)).await {
+        if let Host::Address(ip) = host {
+            return self.place(Place { name: None, ip, port, service }, rows).await;
+        }
+        match Box::pin(self.names.answer(record, &host)).await {
+            Ok(found) => {
+                for Found { exchange, address } in found.iter() {
+                    let name: Arc<str> = exchange
+                        .as_ref()
+                        .map_or_else(|| host.to_string().into(), |exchange| Arc::clone(&exchange.name));
+                    let done = match address {
+                        Ok(ip) => {
+                            let place = Place { name: Some(name), ip: *ip, port, service };
+                            Box::pin(self.place(place, rows)).await
+                        }
+                        Err(reason) => self.nowhere(name, port, service, reason.clone(), rows).await,
+                    };
+                    if !done {
                         return false;
                     }
                 }
                 true
             }
-            Err(reason) => {
-                let row = without_address(name, port, service, reason);
-                self.stats.record(port, row.outcome);
-                rows.send(row).await.is_ok()
-            }
+            Err(reason) => self.nowhere(host.to_string().into(), port, service, reason, rows).await,
         }
+    }
+
+    /// A name that leads nowhere; whether that was done.
+    async fn nowhere(
+        &self,
+        name: Arc<str>,
+        port: u16,
+        service: Service,
+        reason: NoAddress,
+        rows: &mpsc::Sender<Observation>,
+    ) -> bool {
+        let row = without_address(name, port, service, reason);
+        self.stats.record(port, row.outcome);
+        rows.send(row).await.is_ok()
     }
 
     /// One address and port; whether it was done.

@@ -24,7 +24,7 @@ fn scan_all(network: &Scripted, words: &str, slots: usize, all: bool) -> Observa
     }
     let targets = builder.build(&Ports::parse("21").unwrap(), Family::Any).unwrap();
     let prober = prober(network.clone(), Leave::Close);
-    let scan = Run::new(targets, prober, 7, all);
+    let scan = Run::new(targets, prober, Arc::new(network.clone()), 7, all);
     scan.start(NonZeroUsize::new(slots).unwrap())
 }
 
@@ -135,7 +135,8 @@ async fn a_request_to_stop_reaches_those_who_wait_their_turn() {
     let targets = builder.build(&Ports::parse("21").unwrap(), Family::Any).unwrap();
     let neighbours = Neighbours::new(vec!["10.0.0.0/8".parse().unwrap()]);
     let prober = Prober { neighbours, ..prober(network.clone(), Leave::Close) };
-    let mut scan = Run::new(targets, prober, 7, false).start(NonZeroUsize::new(1024).unwrap());
+    let mut scan =
+        Run::new(targets, prober, Arc::new(network.clone()), 7, false).start(NonZeroUsize::new(1024).unwrap());
     sleep(Duration::from_secs(1)).await;
     let dialled = network.dialled().len();
     assert!(dialled < 1024, "some wait");

@@ -11,7 +11,6 @@ use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
 use nix::errno::Errno;
 use nix::libc;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -19,7 +18,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::icmp::{self, IcmpError};
-use crate::target::NoAddress;
 
 /// What the probe needs of a network.
 pub(crate) trait Network: Send + Sync + 'static {
@@ -28,9 +26,6 @@ pub(crate) trait Network: Send + Sync + 'static {
 
     /// Connects, however long that takes; `nodelay` sends what is written at once (TLS needs it, or loses 40 ms).
     fn connect(&self, to: SocketAddr, nodelay: bool) -> impl Future<Output = Result<Self::Stream, Failure>> + Send;
-
-    /// The addresses of a name.
-    fn resolve(&self, name: &str) -> impl Future<Output = Result<Vec<IpAddr>, NoAddress>> + Send;
 }
 
 /// What the probe needs of a connection.
@@ -158,31 +153,6 @@ impl Network for System {
             Some(error) => Err(asynchronous(&stream, error)),
         }
     }
-
-    async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, NoAddress> {
-        let name = name.to_owned();
-        let asked = tokio::task::spawn_blocking(move || addresses(&name)).await;
-        asked.unwrap_or_else(|error| Err(NoAddress::Unknown(error.to_string().into())))
-    }
-}
-
-/// The system's resolver, as it is set up: hosts file, DNS, whatever else. tokio's own call does not tell a name without
-/// an address from a server that does not answer.
-fn addresses(name: &str) -> Result<Vec<IpAddr>, NoAddress> {
-    let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
-    let answer = getaddrinfo(Some(name), None, Some(hints)).map_err(|error| {
-        let kind = error.kind();
-        let reason = io::Error::from(error).to_string().into();
-        match kind {
-            LookupErrorKind::NoName | LookupErrorKind::NoData => NoAddress::None(reason),
-            _ => NoAddress::Unknown(reason),
-        }
-    })?;
-    // An entry that cannot be read is of a family that is neither.
-    let mut addresses: Vec<_> = answer.flatten().map(|entry| entry.sockaddr.ip()).collect();
-    addresses.sort();
-    addresses.dedup();
-    Ok(addresses)
 }
 
 /// What an error of the connection attempt says about the target.

@@ -3,7 +3,7 @@
 //! A script is a file in `tests/peers/`: what the peer does, and what the row must say. See `tests/README.md`.
 
 use std::collections::HashMap;
-use std::future::pending;
+use std::future::{self, pending};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::Acceptor;
@@ -22,7 +23,8 @@ use tokio_rustls::LazyConfigAcceptor;
 
 use super::icmp::IcmpError;
 use super::network::{Failure, Network, Stream};
-use crate::target::NoAddress;
+use crate::target::names::Exchange;
+use crate::target::{NoAddress, Resolve};
 
 /// What a peer does.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -206,9 +208,16 @@ impl Network for Scripted {
         tokio::spawn(async move { peer.play(script, theirs).await });
         Ok(ScriptedStream { pipe: ours, reset, _open: open })
     }
+}
 
-    async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, NoAddress> {
-        self.0.names.get(name).cloned().ok_or_else(|| NoAddress::None("no such name".into()))
+impl Resolve for Scripted {
+    fn addresses<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, NoAddress>> {
+        let addresses = self.0.names.get(name).cloned().ok_or_else(|| NoAddress::None("no such name".into()));
+        Box::pin(future::ready(addresses))
+    }
+
+    fn exchanges<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Exchange>, NoAddress>> {
+        Box::pin(future::ready(Err(NoAddress::None("no mail exchange".into()))))
     }
 }
 

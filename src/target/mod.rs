@@ -5,9 +5,10 @@
 //! stay names here (one endpoint a port); their addresses are found when their turn comes.
 
 mod list;
-mod names;
+pub(crate) mod names;
 mod parse;
 mod ports;
+mod resolver;
 mod space;
 
 use std::fmt;
@@ -15,10 +16,13 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use sha2::Digest as _;
+
 pub use self::list::{ListError, ListErrorKind};
-pub(crate) use self::names::{Names, NoAddress};
+pub(crate) use self::names::{Found, Names, NoAddress, Resolve};
 pub use self::parse::TargetError;
 pub use self::ports::{Ports, PortsError};
+pub(crate) use self::resolver::Resolver;
 
 use self::parse::{HostSpec, parse, to_address, to_number};
 use self::space::Span;
@@ -39,12 +43,24 @@ pub struct Endpoint {
 }
 
 /// Where an endpoint is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Host {
     /// At an address.
     Address(IpAddr),
     /// At the addresses of a name, each of which is probed.
     Name(Arc<str>),
+    /// At the addresses of each mail exchange of a domain (RFC 5321 §5.1).
+    Mx(Arc<str>),
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(ip) => ip.fmt(f),
+            Self::Name(name) => name.fmt(f),
+            Self::Mx(domain) => write!(f, "mx:{domain}"),
+        }
+    }
 }
 
 /// Which address families are wanted.
@@ -120,7 +136,7 @@ impl fmt::Display for TooMany {
 #[derive(Debug, Default)]
 pub struct TargetsBuilder {
     ranges: Vec<(IpAddr, IpAddr, Option<Ports>)>,
-    names: Vec<(String, Option<Ports>)>,
+    names: Vec<(Host, Option<Ports>)>,
 }
 
 impl TargetsBuilder {
@@ -132,7 +148,8 @@ impl TargetsBuilder {
         let parsed = parse(word)?;
         match parsed.host {
             HostSpec::Range(first, last) => self.ranges.push((first, last, parsed.ports)),
-            HostSpec::Name(name) => self.names.push((name, parsed.ports)),
+            HostSpec::Name(name) => self.names.push((Host::Name(name.into()), parsed.ports)),
+            HostSpec::Mx(domain) => self.names.push((Host::Mx(domain.into()), parsed.ports)),
         }
         Ok(self)
     }
@@ -191,15 +208,15 @@ impl TargetsBuilder {
         let mut names = self.names;
         names.sort_by(|a, b| a.0.cmp(&b.0));
         for same in names.chunk_by(|a, b| a.0 == b.0) {
-            let name: Arc<str> = same[0].0.as_str().into();
+            let host = same[0].0.clone();
             let mut ports = Ports::from_iter([]);
             for (_, own) in same {
                 ports = ports
                     .union(own.as_ref().unwrap_or(default))
-                    .map_err(|source| TargetsError::Conflict { host: name.to_string(), source })?;
+                    .map_err(|source| TargetsError::Conflict { host: host.to_string(), source })?;
             }
             let size = Some(widen(ports.len()));
-            targets.push(Place::Name(name), ports, size, &mut total)?;
+            targets.push(Place::Named(host), ports, size, &mut total)?;
         }
         match (targets.len, left_out) {
             (0, 0) => Err(TargetsError::Empty),
@@ -231,7 +248,7 @@ struct Block {
 #[derive(Debug, Clone)]
 enum Place {
     Range { first: u128, ipv6: bool },
-    Name(Arc<str>),
+    Named(Host),
 }
 
 impl Targets {
@@ -267,19 +284,30 @@ impl Targets {
 
     /// The endpoint with this index, if there are so many.
     pub fn endpoint(&self, index: u64) -> Option<Endpoint> {
+        self.lookup(index).map(|(endpoint, _)| endpoint)
+    }
+
+    /// The endpoint with this index, and the number of the record it is in, which all ports of a name share.
+    pub(crate) fn lookup(&self, index: u64) -> Option<(Endpoint, u64)> {
         if index >= self.len {
             return None;
         }
         let after = self.blocks.partition_point(|block| block.start <= index);
-        let block = self.blocks.get(after.checked_sub(1)?)?;
+        let record = after.checked_sub(1)?;
+        let block = self.blocks.get(record)?;
         let offset = index - block.start;
         let ports = u64::try_from(block.ports.len()).ok()?;
         let (port, service) = block.ports.at(usize::try_from(offset % ports).ok()?);
         let host = match &block.place {
             Place::Range { first, ipv6 } => Host::Address(to_address(first + u128::from(offset / ports), *ipv6)),
-            Place::Name(name) => Host::Name(Arc::clone(name)),
+            Place::Named(host) => host.clone(),
         };
-        Some(Endpoint { host, port, service })
+        Some((Endpoint { host, port, service }, u64::try_from(record).ok()?))
+    }
+
+    /// What the set is, whatever words named it: the same endpoints and exclusions have the same digest.
+    pub fn digest(&self) -> [u8; 32] {
+        sha2::Sha256::digest(format!("{:?} {:?}", self.blocks, self.family)).into()
     }
 
     /// Whether some target may be on the public Internet: a globally routable address, or a name, which may lead there.
@@ -289,7 +317,7 @@ impl Targets {
             (block, next - block.start)
         });
         ends.into_iter().any(|(block, size)| match &block.place {
-            Place::Name(_) => true,
+            Place::Named(_) => true,
             Place::Range { first, ipv6 } => {
                 let hosts = u128::from(size) / widen(block.ports.len()).max(1);
                 let last = first + hosts.saturating_sub(1);

@@ -23,6 +23,8 @@ pub(super) enum HostSpec {
     /// Addresses from the first to the last, both included, of one family.
     Range(IpAddr, IpAddr),
     Name(String),
+    /// The mail exchanges of a domain.
+    Mx(String),
 }
 
 /// What is wrong with a target.
@@ -54,17 +56,18 @@ pub enum TargetError {
     /// A name that is not ASCII.
     #[error("internationalised names are not understood yet: write the name in its xn-- form")]
     NotAscii,
-    /// The MX form.
-    #[error("'mx:' is not understood yet: name the mail hosts themselves")]
-    Mx,
     /// Its ports.
     #[error(transparent)]
     Ports(#[from] PortsError),
 }
 
 pub(super) fn parse(word: &str) -> Result<Parsed, TargetError> {
-    if word.len() > 3 && word.is_char_boundary(3) && word[..3].eq_ignore_ascii_case("mx:") {
-        return Err(TargetError::Mx);
+    if let Some((scheme, domain)) = word.split_at_checked(3)
+        && scheme.eq_ignore_ascii_case("mx:")
+    {
+        let (domain, ports) = split_ports(domain)?;
+        let ports = ports.map(Ports::parse).transpose()?;
+        return Ok(Parsed { host: HostSpec::Mx(parse_name(&domain)?), ports });
     }
     let (host, ports) = split_ports(word)?;
     let ports = ports.map(Ports::parse).transpose()?;
@@ -206,6 +209,8 @@ mod tests {
             ("10.0.0.5:21,2525=smtp", range("10.0.0.5", "10.0.0.5"), Some("21,2525=smtp")),
             ("host:2525=smtp", HostSpec::Name("host".into()), Some("2525=smtp")),
             ("Mail-1.Example.COM.", HostSpec::Name("mail-1.example.com".into()), None),
+            ("MX:Example.com", HostSpec::Mx("example.com".into()), None),
+            ("mx:example.com:25", HostSpec::Mx("example.com".into()), Some("25")),
             ("_smtp.a_b.example", HostSpec::Name("_smtp.a_b.example".into()), None),
             ("10-0-0-5.example", HostSpec::Name("10-0-0-5.example".into()), None),
         ];
@@ -239,7 +244,7 @@ mod tests {
             ("a b", TargetError::Name),
             ("", TargetError::Name),
             ("bücher.example", TargetError::NotAscii),
-            ("mx:example.com", TargetError::Mx),
+            ("mx:10.0.0.1", TargetError::NotAnAddress),
             ("host:", TargetError::Ports(PortsError::Empty)),
             ("host:ssh", TargetError::Ports(PortsError::NotAPort("ssh".into()))),
             ("http://host/", TargetError::Ports(PortsError::NotAPort("//host/".into()))),

@@ -16,10 +16,7 @@ fn all(targets: &Targets) -> Vec<String> {
     (0..targets.len())
         .map(|index| {
             let Endpoint { host, port, service } = targets.endpoint(index).unwrap();
-            match host {
-                Host::Address(ip) => format!("{ip} {port} {service}"),
-                Host::Name(name) => format!("{name} {port} {service}"),
-            }
+            format!("{host} {port} {service}")
         })
         .collect()
 }
