@@ -1,19 +1,23 @@
 //! What a scan does, and [`ScanBuilder::build`], the one gate to a [`Scan`]: what it lets through is valid, and nothing
 //! checks again.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::net::if_::if_nametoindex;
 use nix::sys::resource::{Resource, getrlimit};
+use sha2::{Digest, Sha256};
 
 use crate::error::Error;
-use crate::probe::{Interface, Neighbours, Prober, Settings, System, TlsClient};
-use crate::scan::Scan;
-use crate::schedule::Stop;
-use crate::target::Targets;
+use crate::observation::Service;
+use crate::probe::{Interface, Neighbours, Prober, Settings, System, TlsClient, Uplink};
+use crate::scan::{self, Scan};
+use crate::schedule::{Agenda, Checkpoint, Order, Pace, Rate, Setup, Shard};
+use crate::target::{Names, Resolver, Targets};
 
 /// Open files that are not ours to use for connections: standard streams, outputs, the event queue, name resolution.
 const RESERVED_FILES: u64 = 64;
@@ -23,6 +27,76 @@ const MAX_DEFAULT_CONCURRENCY: u64 = 4096;
 
 /// For networks that are not our own, a tenth of that.
 const MAX_PUBLIC_CONCURRENCY: u64 = 512;
+
+/// More public addresses than this are not swept without leave: about what one organisation may have.
+const MAX_PUBLIC: u128 = 1 << 20;
+
+/// A limit on connections in a time, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// As fast as it goes.
+    None,
+    /// So many a second.
+    Rate(Rate),
+}
+
+impl Limit {
+    fn rate(self) -> Option<Rate> {
+        match self {
+            Self::None => None,
+            Self::Rate(rate) => Some(rate),
+        }
+    }
+}
+
+/// How much a network is to be spared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// For networks of others: 1,000 connections a second, 10 into each /24 or /48.
+    Courteous,
+    /// For one's own networks: 500 a second into each /24 or /48.
+    Own,
+    /// For networks at hand: no rate.
+    Lan,
+}
+
+impl Profile {
+    /// Every profile, from the gentlest on.
+    pub const ALL: [Self; 3] = [Self::Courteous, Self::Own, Self::Lan];
+
+    /// The name used on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Courteous => "courteous",
+            Self::Own => "own",
+            Self::Lan => "lan",
+        }
+    }
+
+    /// The rate over all, and the one into each network.
+    fn limits(self) -> [Option<Rate>; 2] {
+        match self {
+            Self::Courteous => [Rate::per_second(1000.0), Rate::per_second(10.0)],
+            Self::Own => [None, Rate::per_second(500.0)],
+            Self::Lan => [None, None],
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// An endpoint that is known to answer, by which the path is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Canary {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// What it speaks.
+    pub service: Service,
+}
 
 /// How a connection is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,8 +135,28 @@ pub struct Config {
     pub leave: Leave,
     /// Whether refused, unreachable and silent-to-SYN endpoints are handed on as well.
     pub all: bool,
-    /// What the order is derived from; by default another one for each scan.
+    /// What the order is derived from; by default the targets, so that all shards of a scan have the same one.
     pub seed: Option<u64>,
+    /// Which part of the targets is probed.
+    pub shard: Shard,
+    /// How much the networks are to be spared; by default as courteous as public addresses ask for.
+    pub profile: Option<Profile>,
+    /// Connections over all, in place of the profile's; the shards of a scan share them.
+    pub rate: Option<Limit>,
+    /// Connections into each /24 of IPv4 and /48 of IPv6, in place of the profile's; the shards of a scan share them.
+    pub per_prefix: Option<Limit>,
+    /// Connections to one host at a time.
+    pub per_host: NonZeroU32,
+    /// How often a server that says 120 or 421 is tried again later.
+    pub retry_busy: u32,
+    /// Endpoints that are known to answer, and how often they are hailed.
+    pub canaries: Vec<Canary>,
+    /// The time between two hails of each canary.
+    pub canary_interval: Duration,
+    /// The DNS servers to ask in place of the system's.
+    pub resolvers: Vec<SocketAddr>,
+    /// Whether whoever runs the scan says to have leave for more than 2^20 public addresses.
+    pub authorised: bool,
     /// The addresses to connect from, at most one for each family.
     pub source: Vec<IpAddr>,
     /// The network interface to connect through.
@@ -80,6 +174,16 @@ impl Default for Config {
             leave: Leave::Quit,
             all: false,
             seed: None,
+            shard: Shard::WHOLE,
+            profile: None,
+            rate: None,
+            per_prefix: None,
+            per_host: NonZeroU32::MIN,
+            retry_busy: 0,
+            canaries: Vec::new(),
+            canary_interval: Duration::from_secs(10),
+            resolvers: Vec::new(),
+            authorised: false,
             source: Vec::new(),
             interface: None,
         }
@@ -91,6 +195,8 @@ impl Default for Config {
 pub struct ScanBuilder {
     targets: Option<Targets>,
     config: Config,
+    checkpoint: Option<Checkpoint>,
+    names_log: Option<PathBuf>,
 }
 
 impl ScanBuilder {
@@ -105,6 +211,20 @@ impl ScanBuilder {
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Where an earlier run of the same scan stopped.
+    #[must_use]
+    pub fn resume(mut self, checkpoint: Checkpoint) -> Self {
+        self.checkpoint = Some(checkpoint);
+        self
+    }
+
+    /// Where to keep what names lead to, so that a later run uses the same.
+    #[must_use]
+    pub fn names_log(mut self, path: PathBuf) -> Self {
+        self.names_log = Some(path);
         self
     }
 
@@ -124,9 +244,42 @@ impl ScanBuilder {
         if let Some((what, _)) = timeouts.iter().find(|(_, timeout)| timeout.is_zero()) {
             return Err(Error::ZeroTimeout { what });
         }
-        let concurrency = concurrency(config.concurrency, targets.may_be_public())?;
+        let public = targets.public_addresses();
+        if public > MAX_PUBLIC && !config.authorised {
+            return Err(Error::NotAuthorised { public, most: MAX_PUBLIC });
+        }
+        let concurrency = concurrency(config.concurrency, public > 0)?;
+        let digest = targets.digest();
+        let seed = config.seed.unwrap_or_else(|| seed_from(&digest));
+        let order = Order::new(targets.len(), seed, config.shard);
+        if order.len() == 0 {
+            return Err(Error::EmptyShard { shard: config.shard, endpoints: targets.len() });
+        }
+        let resumes = self.checkpoint.is_some();
+        let from = self.checkpoint.unwrap_or_default();
+        if !from.fits(order.len()) {
+            return Err(Error::Checkpoint);
+        }
+        let pace = pace(&config, public > 0);
+        let facts = scan::Facts {
+            digest: scan_digest(&digest, seed, &config),
+            seed,
+            shard: config.shard,
+            pace: pace.to_string(),
+        };
+        let _ = resumes;
+        let names = Names::new(targets.family(), Arc::new(Resolver));
+        let network = system(&config)?;
+        let (agenda, notices) = Agenda::new(Setup {
+            targets,
+            order,
+            pace: pace.divided_by(config.shard.count()),
+            slots: concurrency.get(),
+            retries: config.retry_busy > 0,
+            from,
+        });
         let prober = Prober {
-            network: system(&config)?,
+            network,
             tls: TlsClient::new(),
             neighbours: Neighbours::attached(),
             settings: Settings {
@@ -136,11 +289,47 @@ impl ScanBuilder {
                 ftp_greeting_timeout: config.ftp_greeting_timeout,
                 leave: config.leave,
             },
-            stop: Stop::default(),
+            uplink: Uplink::default(),
+            agenda,
         };
-        let seed = config.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
-        Ok(Scan::new(targets, prober, concurrency, seed, config.all))
+        let settings = scan::Settings {
+            concurrency,
+            all: config.all,
+            retry_busy: config.retry_busy,
+            canaries: config.canaries,
+            canary_interval: config.canary_interval,
+        };
+        Ok(Scan { prober, names, notices, settings, facts })
     }
+}
+
+/// How fast the scan may go as a whole, all of its shards together.
+fn pace(config: &Config, public: bool) -> Pace {
+    let profile = config.profile.unwrap_or(if public { Profile::Courteous } else { Profile::Lan });
+    let [rate, per_prefix] = profile.limits();
+    Pace {
+        rate: config.rate.map_or(rate, Limit::rate),
+        per_prefix: config.per_prefix.map_or(per_prefix, Limit::rate),
+        per_host: config.per_host,
+    }
+}
+
+/// A number that all who have the same targets come to.
+fn seed_from(digest: &[u8; 32]) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_be_bytes(first)
+}
+
+/// Which rows there are to be, in which order of starts. Not how fast, from where or how patiently: that may be changed
+/// when a scan goes on.
+fn scan_digest(targets: &[u8; 32], seed: u64, config: &Config) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    // The number is that of the way in which a position becomes an endpoint.
+    hash.update(b"hailer scan 1\n");
+    hash.update(targets);
+    hash.update(format!("seed {seed} shard {} all {}", config.shard, config.all));
+    hash.finalize().into()
 }
 
 fn concurrency(asked: Option<NonZeroUsize>, public: bool) -> Result<NonZeroUsize, Error> {

@@ -1,8 +1,10 @@
 //! What keeps a scan from being made. What befalls an endpoint is never among it: see [`crate::Outcome`].
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
+
+use crate::schedule::Shard;
 
 /// Why there is no scan.
 #[derive(Debug, thiserror::Error)]
@@ -61,5 +63,41 @@ pub enum Error {
     TwoSources {
         /// The second.
         address: IpAddr,
+    },
+    /// More public addresses than anybody sweeps by mistake.
+    #[error(
+        "{public} public addresses, which is more than {most}: if you have leave to sweep them, say so with \
+         --i-am-authorised, and give --contact for those who ask"
+    )]
+    NotAuthorised {
+        /// How many there are.
+        public: u128,
+        /// How many need no leave.
+        most: u128,
+    },
+    /// A shard without endpoints.
+    #[error("shard {shard} has nothing to do: there are {endpoints} endpoints in all")]
+    EmptyShard {
+        /// Which.
+        shard: Shard,
+        /// How many endpoints the scan has.
+        endpoints: u64,
+    },
+    /// A checkpoint that is not of this scan.
+    #[error("the checkpoint is not of this scan: it speaks of endpoints that this one does not have")]
+    Checkpoint,
+    /// The log of what names lead to cannot be kept.
+    #[error(transparent)]
+    NamesLog(io::Error),
+    /// Nobody can be asked for names.
+    #[error(transparent)]
+    Resolver(io::Error),
+    /// A canary that is no target may not be probed either.
+    #[error("the canary {canary} is not probed: {reason}")]
+    Canary {
+        /// Which.
+        canary: SocketAddr,
+        /// Why.
+        reason: String,
     },
 }

@@ -13,6 +13,7 @@ mod config;
 mod error;
 #[cfg(feature = "fleet")]
 pub mod fleet;
+mod notice;
 pub mod observation;
 pub mod output;
 mod probe;
@@ -23,9 +24,10 @@ pub mod target;
 
 pub use config::{Config, Leave, ScanBuilder};
 pub use error::Error;
+pub use notice::Notice;
 pub use observation::{Observation, Outcome, Service};
 pub use scan::{Observations, Scan};
-pub use schedule::Stop;
+pub use schedule::{Checkpoint, Rate, Shard, Slowed, Stop};
 pub use stats::Stats;
 pub use target::{
     Endpoint, Family, Host, ListError, Ports, PortsError, TargetError, Targets, TargetsBuilder, TargetsError,

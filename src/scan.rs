@@ -4,28 +4,39 @@
 //! endpoint; the clocks of endpoints under way run on, because each slot is a task of its own. Dropping the stream stops
 //! everything.
 
+mod canary;
+
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures::Stream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::task::coop::consume_budget;
+use tokio::time::Instant;
 
 use crate::classify::Classifier;
-use crate::config::ScanBuilder;
+use crate::config::{Canary, ScanBuilder};
+use crate::notice::Notice;
 use crate::observation::{Observation, Outcome, Service};
-use crate::probe::{Network, Place, Prober, System};
-use crate::schedule::{Schedule, Stop};
+use crate::probe::{Network, Prober, System};
+use crate::schedule::{Agenda, Checkpoint, Named, Shard, Stop, Task, Ticket, Underway, Work};
 use crate::stats::Stats;
-use crate::target::{Endpoint, Found, Host, Names, NoAddress, Resolve, Resolver, Targets};
+use crate::target::{Found, Host, Names, NoAddress, Place};
 
 /// Rows on their way to the consumer. A slot whose row finds no room waits; a thousand is a few milliseconds of work.
 const ROWS_IN_TRANSIT: usize = 1024;
+
+/// How long a server that is busy is left alone; twice as long the next time.
+const BUSY: Duration = Duration::from_secs(60);
+
+/// A machine that was asleep for less has lost nothing that TCP does not bring back.
+const NAP: Duration = Duration::from_millis(500);
 
 /// A scan that can be run. Made by [`ScanBuilder::build`] alone.
 ///
@@ -46,11 +57,33 @@ const ROWS_IN_TRANSIT: usize = 1024;
 /// ```
 #[derive(Debug)]
 pub struct Scan {
-    targets: Targets,
-    prober: Prober<System>,
-    concurrency: NonZeroUsize,
-    seed: u64,
-    all: bool,
+    pub(crate) prober: Prober<System>,
+    pub(crate) names: Names,
+    pub(crate) notices: mpsc::Receiver<Notice>,
+    pub(crate) settings: Settings,
+    pub(crate) facts: Facts,
+}
+
+/// How slots do their work.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) concurrency: NonZeroUsize,
+    /// Whether every endpoint has its row.
+    pub(crate) all: bool,
+    /// How often a server that is busy is tried again.
+    pub(crate) retry_busy: u32,
+    pub(crate) canaries: Vec<Canary>,
+    /// The time between two hails of each.
+    pub(crate) canary_interval: Duration,
+}
+
+/// What a scan is, for whoever writes it down.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    pub(crate) digest: [u8; 32],
+    pub(crate) seed: u64,
+    pub(crate) shard: Shard,
+    pub(crate) pace: String,
 }
 
 impl Scan {
@@ -59,29 +92,35 @@ impl Scan {
         ScanBuilder::default()
     }
 
-    pub(crate) fn new(
-        targets: Targets,
-        prober: Prober<System>,
-        concurrency: NonZeroUsize,
-        seed: u64,
-        all: bool,
-    ) -> Self {
-        Self { targets, prober, concurrency, seed, all }
-    }
-
-    /// How many endpoints there are.
+    /// How many endpoints there are, in this shard.
     pub fn endpoints(&self) -> u64 {
-        self.targets.len()
+        self.prober.agenda.stats().total()
     }
 
     /// How many are probed at once.
     pub fn concurrency(&self) -> NonZeroUsize {
-        self.concurrency
+        self.settings.concurrency
     }
 
     /// What the order is derived from.
     pub fn seed(&self) -> u64 {
-        self.seed
+        self.facts.seed
+    }
+
+    /// Which part of the targets this is.
+    pub fn shard(&self) -> Shard {
+        self.facts.shard
+    }
+
+    /// How fast it will go, in words.
+    pub fn pace(&self) -> &str {
+        &self.facts.pace
+    }
+
+    /// What decides which rows there will be, and in which order they are begun: two scans with the same digest have the
+    /// same endpoints at the same positions, and one can go on where the other stopped.
+    pub fn digest(&self) -> [u8; 32] {
+        self.facts.digest
     }
 
     /// Starts the scan on the current tokio runtime.
@@ -89,29 +128,41 @@ impl Scan {
     /// # Panics
     /// Outside a tokio runtime with its I/O and time drivers enabled.
     pub fn run(self) -> Observations {
-        let Self { targets, prober, concurrency, seed, all } = self;
-        Run::new(targets, prober, Arc::new(Resolver), seed, all).start(concurrency)
+        let Self { prober, names, notices, settings, .. } = self;
+        Run::new(prober, names, settings).start(notices)
     }
 }
 
 /// The rows of a running scan. Dropping it stops the scan.
 #[derive(Debug)]
 pub struct Observations {
-    rows: mpsc::Receiver<Observation>,
+    rows: mpsc::Receiver<(Ticket, Observation)>,
     slots: JoinSet<()>,
-    stats: Arc<Stats>,
-    stop: Stop,
+    agenda: Arc<Agenda>,
+    notices: Option<mpsc::Receiver<Notice>>,
+    names_log: Option<Arc<std::fs::File>>,
 }
 
 impl Observations {
     /// What the scan has done so far.
     pub fn stats(&self) -> Arc<Stats> {
-        Arc::clone(&self.stats)
+        Arc::clone(self.agenda.stats())
     }
 
     /// What asks the scan to begin nothing new.
     pub fn stopper(&self) -> Stop {
-        self.stop.clone()
+        self.agenda.stop().clone()
+    }
+
+    /// What befalls the scan as a whole, for whoever asks first.
+    pub fn notices(&mut self) -> Option<mpsc::Receiver<Notice>> {
+        self.notices.take()
+    }
+
+    /// Where another run goes on if this one ends now: every row that the stream has handed out is done, and none that it
+    /// has not.
+    pub fn checkpoint(&self) -> Checkpoint {
+        self.agenda.checkpoint()
     }
 }
 
@@ -119,7 +170,8 @@ impl Stream for Observations {
     type Item = Observation;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Observation>> {
-        if let Some(row) = ready!(self.rows.poll_recv(cx)) {
+        if let Some((ticket, row)) = ready!(self.rows.poll_recv(cx)) {
+            self.agenda.finish(ticket, row.port, row.outcome);
             return Poll::Ready(Some(row));
         }
         // All slots have ended; one that panicked has lost a row, which must not pass for the end of the scan.
@@ -134,126 +186,232 @@ impl Stream for Observations {
 
 /// What the slots of a running scan share.
 struct Run<N> {
-    targets: Targets,
-    schedule: Schedule,
-    names: Names,
     prober: Prober<N>,
-    stats: Arc<Stats>,
-    stop: Stop,
+    names: Names,
+    settings: Settings,
     classifier: &'static Classifier,
-    all: bool,
 }
 
+/// Where rows go from a slot.
+type Rows = mpsc::Sender<(Ticket, Observation)>;
+
+/// Nobody wants rows any longer.
+struct Unwanted;
+
 impl<N: Network> Run<N> {
-    fn new(targets: Targets, prober: Prober<N>, resolver: Arc<dyn Resolve>, seed: u64, all: bool) -> Self {
-        Self {
-            schedule: Schedule::new(targets.len(), seed),
-            names: Names::new(targets.family(), resolver),
-            stats: Arc::new(Stats::new(targets.len(), targets.ports().clone())),
-            stop: prober.stop.clone(),
-            // Made before anything is begun: it takes some milliseconds, which would count as some endpoint's.
-            classifier: Classifier::builtin(),
-            targets,
-            prober,
-            all,
-        }
+    fn new(prober: Prober<N>, names: Names, settings: Settings) -> Self {
+        // The classifier is made before anything is begun: it takes some milliseconds, which would count as some
+        // endpoint's.
+        Self { prober, names, settings, classifier: Classifier::builtin() }
     }
 
-    fn start(self, concurrency: NonZeroUsize) -> Observations {
+    fn start(self, notices: mpsc::Receiver<Notice>) -> Observations {
         let (sender, rows) = mpsc::channel(ROWS_IN_TRANSIT);
-        let (stats, stop) = (Arc::clone(&self.stats), self.stop.clone());
-        let slots = usize::try_from(self.targets.len()).unwrap_or(usize::MAX).min(concurrency.get());
+        let agenda = Arc::clone(&self.prober.agenda);
+        // A name may have any number of addresses, each of which takes a slot.
+        let enough = if agenda.targets().has_names() { u64::MAX } else { agenda.stats().total() };
+        let slots = usize::try_from(enough).unwrap_or(usize::MAX).min(self.settings.concurrency.get());
+        let names_log = None;
         let run = Arc::new(self);
-        let slots = (0..slots).map(|_| Arc::clone(&run).slot(sender.clone())).collect();
-        Observations { rows, slots, stats, stop }
+        let mut tasks: JoinSet<()> = JoinSet::new();
+        run.watch_canaries(&mut tasks, &sender);
+        for _ in 0..slots {
+            tasks.spawn(Arc::clone(&run).slot(sender.clone()));
+        }
+        Observations { rows, slots: tasks, agenda, notices: Some(notices), names_log }
     }
 
     /// One slot: the next endpoint, and the next, until there are no more or nobody wants their rows.
-    async fn slot(self: Arc<Self>, rows: mpsc::Sender<Observation>) {
-        while !self.stop.is_asked()
-            && let Some((endpoint, record)) = self.schedule.take().and_then(|index| self.targets.lookup(index))
-        {
-            self.stats.begin();
-            let done = self.endpoint(endpoint, record, &rows).await;
-            self.stats.end(done);
-            if !done {
+    async fn slot(self: Arc<Self>, rows: Rows) {
+        while let Some(work) = self.agenda().next().await {
+            let handed_on = match work {
+                Work::Probe(underway, task) => self.probe(underway, task, &rows).await,
+                Work::Resolve(underway, named) => Box::pin(self.resolve(underway, named, &rows)).await,
+            };
+            if handed_on.is_err() {
                 return;
             }
             // Endpoints that are decided at once, as by an error of our own, must not keep the other slots from their turn.
             consume_budget().await;
         }
-    }
-
-    /// One endpoint, which for a name is each of its addresses; whether it was done. It is not where rows are no longer
-    /// wanted, or where a request to stop came before its turn.
-    async fn endpoint(&self, endpoint: Endpoint, record: u64, rows: &mpsc::Sender<Observation>) -> bool {
-        let Endpoint { host, port, service } = endpoint;
-        if let Host::Address(ip) = host {
-            return self.place(Place { name: None, ip, port, service }, rows).await;
-        }
-        match Box::pin(self.names.answer(record, &host)).await {
-            Ok(found) => {
-                for Found { exchange, address } in found.iter() {
-                    let name: Arc<str> = exchange
-                        .as_ref()
-                        .map_or_else(|| host.to_string().into(), |exchange| Arc::clone(&exchange.name));
-                    let done = match address {
-                        Ok(ip) => {
-                            let place = Place { name: Some(name), ip: *ip, port, service };
-                            Box::pin(self.place(place, rows)).await
-                        }
-                        Err(reason) => self.nowhere(name, port, service, reason.clone(), rows).await,
-                    };
-                    if !done {
-                        return false;
-                    }
-                }
-                true
+        // Where a stop was asked for, what is to be tried again will not be: what came of it before is its row.
+        for task in self.agenda().give_up_busy() {
+            if let Some(row) = task.earlier
+                && self.hand_on(task.ticket, *row, &rows).await.is_err()
+            {
+                return;
             }
-            Err(reason) => self.nowhere(host.to_string().into(), port, service, reason, rows).await,
         }
     }
 
-    /// A name that leads nowhere; whether that was done.
-    async fn nowhere(
-        &self,
-        name: Arc<str>,
-        port: u16,
-        service: Service,
-        reason: NoAddress,
-        rows: &mpsc::Sender<Observation>,
-    ) -> bool {
-        let row = without_address(name, port, service, reason);
-        self.stats.record(port, row.outcome);
-        rows.send(row).await.is_ok()
+    fn agenda(&self) -> &Arc<Agenda> {
+        &self.prober.agenda
     }
 
-    /// One address and port; whether it was done.
-    async fn place(&self, place: Place, rows: &mpsc::Sender<Observation>) -> bool {
-        let Some((mut row, parting)) = self.prober.probe(&place).await else { return false };
-        self.stats.record(place.port, row.outcome);
-        if !(row.outcome.is_row() || self.all) {
-            return true;
+    /// One name, each of whose addresses then waits for its turn.
+    async fn resolve(&self, underway: Underway, named: Named, rows: &Rows) -> Result<(), Unwanted> {
+        let Named { position, host, record, port, service, known } = named;
+        let (found, done) = match known {
+            Some(known) => known,
+            None => match self.names.answer(record, &host).await {
+                Ok(found) => (found, Vec::new()),
+                Err(reason) => {
+                    drop(underway);
+                    let place = Nowhere { name: host.to_string().into(), via: None, ip: None, port, service };
+                    return self.hand_on(Ticket { position, part: 0 }, place.row(reason), rows).await;
+                }
+            },
+        };
+        self.agenda().split(position, &found, &done);
+        for (part, Found { exchange, address }) in (0u32..).zip(found.iter()) {
+            if done.contains(&part) {
+                continue;
+            }
+            let ticket = Ticket { position, part };
+            let via = exchange.as_ref().map(|exchange| match &host {
+                Host::Mx(domain) => format!("MX {} of {domain}", exchange.preference).into(),
+                Host::Address(_) | Host::Name(_) => Arc::clone(&exchange.name),
+            });
+            let name = exchange.as_ref().map_or_else(|| host.to_string().into(), |exchange| Arc::clone(&exchange.name));
+            let admitted = address.clone().and_then(|ip| match self.agenda().targets().admits(ip) {
+                Ok(()) => Ok(ip),
+                Err(reason) => Err(NoAddress::None(format!("{ip} is not probed: {reason}").into())),
+            });
+            match admitted {
+                Ok(ip) => {
+                    let place = Place { name: Some(name), via, ip, port, service };
+                    self.agenda().put(Task { ticket, place, earlier: None, busy: 0 }, None);
+                }
+                Err(reason) => {
+                    let place = Nowhere { name, via, ip: address.as_ref().ok().copied(), port, service };
+                    self.hand_on(ticket, place.row(reason), rows).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One address and port. Where a request to stop came before its turn it stays undone.
+    async fn probe(&self, underway: Underway, task: Task, rows: &Rows) -> Result<(), Unwanted> {
+        let Task { ticket, place, earlier, busy } = task;
+        let begun = self.prober.network.slept();
+        let mut probed = self.prober.probe(&place).await;
+        if let Some((row, _)) = &probed
+            && !is_answer(row.outcome)
+            && self.prober.network.slept().saturating_sub(begun) > NAP
+        {
+            // Whatever the peer said, this machine was not there to hear it.
+            self.agenda().tell(Notice::Slept);
+            let attempts = row.attempts;
+            drop(probed);
+            Box::pin(tokio::time::sleep_until(self.agenda().again(place.ip).into())).await;
+            probed = Box::pin(self.prober.probe(&place)).await;
+            if let Some((row, _)) = &mut probed {
+                row.attempts += attempts;
+            }
+        }
+        let Some((mut row, parting)) = probed else {
+            return match earlier {
+                Some(earlier) => self.hand_on(ticket, *earlier, rows).await,
+                None => Ok(()),
+            };
+        };
+        let was_there = earlier.is_some();
+        let pushed_back = is_pushback(&row) || was_there && row.outcome == Outcome::Refused;
+        self.agenda().heard(place.ip, pushed_back);
+        if let Some(earlier) = earlier {
+            row = later(*earlier, row);
+        }
+        if row.outcome == Outcome::Greeted
+            && matches!(row.code, Some(120 | 421))
+            && busy < self.settings.retry_busy
+            && !self.agenda().stop().is_asked()
+        {
+            if let Some(parting) = parting {
+                parting.see_out().await;
+            }
+            drop(underway);
+            let not_before = Instant::now() + BUSY * 2u32.saturating_pow(busy);
+            let task = Task { ticket, place, earlier: Some(Box::new(row)), busy: busy + 1 };
+            self.agenda().put(task, Some(not_before.into_std()));
+            return Ok(());
+        }
+        // The peer's second runs on while a slow consumer makes us wait.
+        let handed_on = self.hand_on(ticket, row, rows);
+        match parting {
+            Some(parting) => tokio::join!(handed_on, parting.see_out()).0,
+            None => handed_on.await,
+        }
+    }
+
+    /// Finishes a row, and hands it on where it is wanted.
+    async fn hand_on(&self, ticket: Ticket, mut row: Observation, rows: &Rows) -> Result<(), Unwanted> {
+        if !(row.outcome.is_row() || self.settings.all) {
+            self.agenda().finish(ticket, row.port, row.outcome);
+            return Ok(());
         }
         self.classifier.classify(&mut row);
-        let handed_on = rows.send(row);
-        match parting {
-            // The peer's second runs on while a slow consumer makes us wait.
-            Some(parting) => tokio::join!(handed_on, parting.see_out()).0.is_ok(),
-            None => handed_on.await.is_ok(),
-        }
+        rows.send((ticket, row)).await.map_err(|_| Unwanted)
     }
 }
 
-fn without_address(name: Arc<str>, port: u16, service: Service, reason: NoAddress) -> Observation {
-    let (outcome, detail) = match reason {
-        NoAddress::None(reason) => (Outcome::Unresolved, reason),
-        NoAddress::Unknown(reason) => (Outcome::LocalError, reason),
-    };
-    let mut row = Observation::new(SystemTime::now(), None, port, service, outcome);
-    row.name = Some(name);
-    row.detail = Some(Cow::Owned(detail.to_string()));
+/// Whether it is the peer's or the network's answer, rather than the lack of one.
+fn is_answer(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Greeted | Outcome::OtherProtocol | Outcome::Refused | Outcome::Unresolved => true,
+        Outcome::TlsFailed
+        | Outcome::Reset
+        | Outcome::Closed
+        | Outcome::Silent
+        | Outcome::Unreachable
+        | Outcome::Timeout
+        | Outcome::LocalError => false,
+    }
+}
+
+/// Whether a server tells us that we, or all together, are too many for it: 421 (RFC 959 §4.2, RFC 5321 §3.8), or words
+/// to that effect under another code.
+fn is_pushback(row: &Observation) -> bool {
+    const WORDS: [&[u8]; 3] = [b"too many conn", b"too many concurrent", b"maximum number of c"];
+    let greeting = row.greeting();
+    row.outcome == Outcome::Greeted
+        && (row.code == Some(421)
+            || row.code.is_some_and(|code| code >= 400)
+                && WORDS
+                    .iter()
+                    .any(|words| greeting.windows(words.len()).any(|window| window.eq_ignore_ascii_case(words))))
+}
+
+/// What came of a second try: its own row if it was greeted, or else the first one's, which was.
+fn later(earlier: Observation, mut row: Observation) -> Observation {
+    let attempts = earlier.attempts + row.attempts;
+    if row.outcome != Outcome::Greeted {
+        row = earlier;
+    }
+    row.attempts = attempts;
     row
+}
+
+/// A name that leads nowhere, or nowhere that may be probed.
+struct Nowhere {
+    name: Arc<str>,
+    via: Option<Arc<str>>,
+    ip: Option<IpAddr>,
+    port: u16,
+    service: Service,
+}
+
+impl Nowhere {
+    fn row(self, reason: NoAddress) -> Observation {
+        let (outcome, reason) = match reason {
+            NoAddress::None(reason) => (Outcome::Unresolved, reason),
+            NoAddress::Unknown(reason) => (Outcome::LocalError, reason),
+        };
+        let mut row = Observation::new(SystemTime::now(), self.ip, self.port, self.service, outcome);
+        row.name = Some(self.name);
+        row.detail = Some(Cow::Owned(self.via.map_or_else(|| reason.to_string(), |via| format!("{via}; {reason}"))));
+        row
+    }
 }
 
 #[cfg(test)]

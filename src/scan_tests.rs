@@ -10,22 +10,68 @@ use crate::config::{Config, Leave};
 use crate::probe::Neighbours;
 use crate::probe::scripted::{Connect, Script, Scripted, Step};
 use crate::probe::tests::prober;
-use crate::target::{Family, Ports};
+use crate::schedule::{Order, Pace, Setup};
+use crate::target::{Family, Ports, Targets};
 
 /// A scan of `words` over a scripted network.
 fn scan(network: &Scripted, words: &str, slots: usize) -> Observations {
-    scan_all(network, words, slots, false)
+    Setting { words, slots, ..Setting::default() }.scan(network)
 }
 
-fn scan_all(network: &Scripted, words: &str, slots: usize, all: bool) -> Observations {
-    let mut builder = Targets::builder();
-    for word in words.split(' ') {
-        builder.add(word).unwrap();
+/// What a test may want otherwise.
+struct Setting<'a> {
+    words: &'a str,
+    slots: usize,
+    all: bool,
+    retry_busy: u32,
+    pace: Pace,
+    canaries: Vec<Canary>,
+    neighbours: Vec<ipnet::IpNet>,
+    from: Checkpoint,
+}
+
+impl Default for Setting<'_> {
+    fn default() -> Self {
+        Self {
+            words: "10.0.0.1",
+            slots: 8,
+            all: false,
+            retry_busy: 0,
+            pace: Pace::default(),
+            canaries: Vec::new(),
+            neighbours: Vec::new(),
+            from: Checkpoint::default(),
+        }
     }
-    let targets = builder.build(&Ports::parse("21").unwrap(), Family::Any).unwrap();
-    let prober = prober(network.clone(), Leave::Close);
-    let scan = Run::new(targets, prober, Arc::new(network.clone()), 7, all);
-    scan.start(NonZeroUsize::new(slots).unwrap())
+}
+
+impl Setting<'_> {
+    fn scan(self, network: &Scripted) -> Observations {
+        let mut builder = Targets::builder();
+        for word in self.words.split(' ') {
+            builder.add(word).unwrap();
+        }
+        let targets = builder.build(&Ports::parse("21").unwrap(), Family::Any).unwrap();
+        let names = Names::new(Family::Any, Arc::new(network.clone()));
+        let (agenda, notices) = Agenda::new(Setup {
+            order: Order::new(targets.len(), 7, Shard::WHOLE),
+            targets,
+            pace: self.pace,
+            slots: self.slots,
+            retries: self.retry_busy > 0,
+            from: self.from,
+        });
+        let neighbours = Neighbours::new(self.neighbours);
+        let prober = Prober { neighbours, agenda, ..prober(network.clone(), Leave::Close) };
+        let settings = Settings {
+            concurrency: NonZeroUsize::new(self.slots).unwrap(),
+            all: self.all,
+            retry_busy: self.retry_busy,
+            canaries: self.canaries,
+            canary_interval: Duration::from_secs(10),
+        };
+        Run::new(prober, names, settings).start(notices)
+    }
 }
 
 fn greets_after(seconds: f64) -> Script {
@@ -68,7 +114,8 @@ async fn only_rows_that_say_something_unless_all_are_asked_for() {
     assert_eq!((stats.done(), stats.in_flight()), (16, 0));
     assert_eq!((stats.outcome(Outcome::Greeted), stats.outcome(Outcome::Refused)), (1, 15));
 
-    assert_eq!(scan_all(&network, "10.0.0.0/28", 4, true).count().await, 16);
+    let all = Setting { words: "10.0.0.0/28", all: true, ..Setting::default() };
+    assert_eq!(all.scan(&network).count().await, 16);
 }
 
 /// The rows of endpoints under way are read at their own time, however long the consumer sleeps.
@@ -130,13 +177,8 @@ async fn a_request_to_stop_begins_nothing_new() {
 #[tokio::test(start_paused = true)]
 async fn a_request_to_stop_reaches_those_who_wait_their_turn() {
     let network = Scripted::everywhere(answers(Connect::Dark));
-    let mut builder = Targets::builder();
-    builder.add("10.0.0.0/22").unwrap();
-    let targets = builder.build(&Ports::parse("21").unwrap(), Family::Any).unwrap();
-    let neighbours = Neighbours::new(vec!["10.0.0.0/8".parse().unwrap()]);
-    let prober = Prober { neighbours, ..prober(network.clone(), Leave::Close) };
-    let mut scan =
-        Run::new(targets, prober, Arc::new(network.clone()), 7, false).start(NonZeroUsize::new(1024).unwrap());
+    let neighbours = vec!["10.0.0.0/8".parse().unwrap()];
+    let mut scan = Setting { words: "10.0.0.0/22", slots: 1024, neighbours, ..Setting::default() }.scan(&network);
     sleep(Duration::from_secs(1)).await;
     let dialled = network.dialled().len();
     assert!(dialled < 1024, "some wait");

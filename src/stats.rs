@@ -1,8 +1,10 @@
 //! Counts of a running scan, readable at any time from anywhere.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::observation::Outcome;
+use crate::schedule::{Counts, Slowed};
 use crate::target::Ports;
 
 const OUTCOMES: usize = Outcome::ALL.len();
@@ -16,12 +18,33 @@ pub struct Stats {
     ports: Ports,
     /// By the port's place in the list, then by outcome.
     outcomes: Box<[[AtomicU64; OUTCOMES]]>,
+    canary_hailed: AtomicU64,
+    canary_failed: AtomicU64,
+    canary_dead: AtomicBool,
+    slowed: Mutex<Slowed>,
 }
 
 impl Stats {
-    pub(crate) fn new(total: u64, ports: Ports) -> Self {
+    /// Of so many endpoints, some of which an earlier run may have done.
+    pub(crate) fn new(total: u64, ports: Ports, before: &Counts) -> Self {
         let outcomes = (0..ports.len()).map(|_| Default::default()).collect();
-        Self { total, done: AtomicU64::new(0), in_flight: AtomicU64::new(0), ports, outcomes }
+        let stats = Self {
+            total,
+            done: before.done.into(),
+            in_flight: 0.into(),
+            ports,
+            outcomes,
+            canary_hailed: before.hailed.into(),
+            canary_failed: before.failed.into(),
+            canary_dead: false.into(),
+            slowed: Mutex::default(),
+        };
+        for (port, counts) in &before.outcomes {
+            for (outcome, count) in Outcome::ALL.into_iter().zip(counts) {
+                stats.add(*port, outcome, *count);
+            }
+        }
+        stats
     }
 
     /// How many endpoints there are; one that is reached by a name counts once, however many addresses that has.
@@ -29,7 +52,7 @@ impl Stats {
         self.total
     }
 
-    /// How many of them have been probed, whatever came of it.
+    /// How many of them are done: probed, whatever came of it, and handed on.
     pub fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
     }
@@ -52,19 +75,58 @@ impl Stats {
         self.ports.iter().zip(&self.outcomes).map(move |((port, _), by_outcome)| (port, counts(by_outcome)))
     }
 
+    /// How often canaries were hailed, and how often in vain.
+    pub fn canaries(&self) -> (u64, u64) {
+        (self.canary_hailed.load(Ordering::Relaxed), self.canary_failed.load(Ordering::Relaxed))
+    }
+
+    /// Whether nothing was begun because a canary did not answer.
+    pub fn is_canary_dead(&self) -> bool {
+        self.canary_dead.load(Ordering::Relaxed)
+    }
+
+    /// The networks that told us to go easier.
+    pub fn slowed(&self) -> Slowed {
+        self.slowed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn begin(&self) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One less under way; `done` unless it was broken off.
-    pub(crate) fn end(&self, done: bool) {
+    pub(crate) fn end(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.done.fetch_add(u64::from(done), Ordering::Relaxed);
     }
 
-    pub(crate) fn record(&self, port: u16, outcome: Outcome) {
+    /// One probe of a port ended so; `done` where its endpoint is done with that.
+    pub(crate) fn record(&self, port: u16, outcome: Outcome, done: bool) {
+        self.add(port, outcome, 1);
+        self.done.fetch_add(done.into(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_canary(&self, answered: bool) {
+        self.canary_hailed.fetch_add(1, Ordering::Relaxed);
+        self.canary_failed.fetch_add((!answered).into(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_canary_dead(&self) {
+        self.canary_dead.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_slowed(&self, slowed: Slowed) {
+        *self.slowed.lock().unwrap_or_else(PoisonError::into_inner) = slowed;
+    }
+
+    /// What another run is to go on counting from.
+    pub(crate) fn counts(&self) -> Counts {
+        let outcomes = self.ports().map(|(port, counts)| (port, counts.iter().map(|(_, count)| *count).collect()));
+        let (hailed, failed) = self.canaries();
+        Counts { done: self.done(), outcomes: outcomes.collect(), hailed, failed }
+    }
+
+    fn add(&self, port: u16, outcome: Outcome, count: u64) {
         if let Some(by_outcome) = self.ports.position(port).and_then(|place| self.outcomes.get(place)) {
-            by_outcome[place(outcome)].fetch_add(1, Ordering::Relaxed);
+            by_outcome[place(outcome)].fetch_add(count, Ordering::Relaxed);
         }
     }
 }
@@ -79,17 +141,26 @@ mod tests {
 
     #[test]
     fn counts_by_port_and_outcome() {
-        let stats = Stats::new(3, Ports::parse("21,25").unwrap());
+        let ports = Ports::parse("21,25").unwrap();
+        let stats = Stats::new(3, ports.clone(), &Counts::default());
         stats.begin();
-        stats.record(25, Outcome::Greeted);
-        stats.record(25, Outcome::Refused);
-        stats.record(21, Outcome::Refused);
-        stats.end(true);
+        stats.record(25, Outcome::Greeted, true);
+        stats.record(25, Outcome::Refused, false);
+        stats.record(21, Outcome::Refused, false);
+        stats.note_canary(false);
+        stats.end();
         stats.begin();
-        stats.end(false);
-        assert_eq!((stats.total(), stats.done(), stats.in_flight()), (3, 1, 0));
-        assert_eq!(stats.outcome(Outcome::Refused), 2);
-        let by_port: Vec<_> = stats.ports().map(|(port, counts)| (port, counts[place(Outcome::Greeted)].1)).collect();
-        assert_eq!(by_port, [(21, 0), (25, 1)]);
+        let check = |stats: &Stats| {
+            assert_eq!((stats.total(), stats.done(), stats.canaries()), (3, 1, (1, 1)));
+            assert_eq!(stats.outcome(Outcome::Refused), 2);
+            let greeted = |counts: [(Outcome, u64); OUTCOMES]| counts[place(Outcome::Greeted)].1;
+            let by_port: Vec<_> = stats.ports().map(|(port, counts)| (port, greeted(counts))).collect();
+            assert_eq!(by_port, [(21, 0), (25, 1)]);
+        };
+        check(&stats);
+        assert_eq!(stats.in_flight(), 1);
+        let resumed = Stats::new(3, ports, &stats.counts());
+        check(&resumed);
+        assert_eq!(resumed.in_flight(), 0);
     }
 }

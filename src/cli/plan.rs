@@ -67,6 +67,7 @@ fn config(args: ScanArgs) -> Config {
         seed: args.seed,
         source: args.source,
         interface: args.interface,
+        ..default
     }
 }
 

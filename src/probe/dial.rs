@@ -1,21 +1,34 @@
 //! **The one function that dials.** Every connection of a scan is begun here, whatever it is for, so that what holds for
 //! one holds for all: the deadline, the bound on unresolved neighbours, and pauses where our own limits are met.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::Prober;
 use super::network::{self, Failure, Network};
+use crate::notice::Notice;
 use crate::observation::Outcome;
 
-/// How long we wait for sockets, ports or memory to come free before trying again: four seconds in all.
-const PAUSES_FOR_EXHAUSTION: [Duration; 4] =
-    [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1), Duration::from_millis(2700)];
+/// How long we wait for sockets, ports or memory to come free before trying again: somewhat more than the minute for
+/// which a port is kept after its connection (RFC 9293 §3.6.1, TIME-WAIT; Linux takes 60 s).
+const PAUSES_FOR_EXHAUSTION: [Duration; 8] = [
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_millis(2700),
+    Duration::from_secs(6),
+    Duration::from_secs(12),
+    Duration::from_secs(20),
+    Duration::from_secs(30),
+];
 
 /// How long we wait where something stands in the way that seldom passes, such as a missing route: three tries.
 const PAUSES_FOR_THE_REST: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(250)];
+
+/// How often we look whether there is a route again.
+const LOOK_FOR_ROUTE: Duration = Duration::from_secs(1);
 
 /// What dialling came to.
 pub(super) struct Dialled<S> {
@@ -33,30 +46,53 @@ pub(super) struct NoConnection {
     pub(super) detail: Option<String>,
 }
 
+/// Which connection of a probe it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// The one that the schedule has let through.
+    First,
+    /// Another, for which the rate has to be asked.
+    Further,
+}
+
 impl<N: Network> Prober<N> {
     /// None where a request to stop came before its turn.
-    pub(super) async fn dial(&self, to: SocketAddr, nodelay: bool) -> Option<Dialled<N::Stream>> {
+    pub(super) async fn dial(&self, to: SocketAddr, nodelay: bool, turn: Turn) -> Option<Dialled<N::Stream>> {
         if self.neighbours.is_broadcast(to.ip()) {
             // The system would refuse as if there were no route; but this was tried as far as it ever can be.
             let detail = Some("a broadcast address, which no connection can be made to".to_owned());
             let result = Err(NoConnection { outcome: Outcome::Unreachable, detail });
             return Some(Dialled { time: SystemTime::now(), begun: Instant::now(), attempts: 0, result });
         }
-        let mut attempts = 0;
+        if turn == Turn::Further {
+            Box::pin(sleep_until(self.agenda.again(to.ip()).into())).await;
+        }
+        let (mut attempts, mut pauses) = (0, 0);
         loop {
             let permit = self.neighbours.permit(to.ip()).await;
-            if attempts == 0 && self.stop.is_asked() {
+            if attempts == 0 && self.agenda.stop().is_asked() {
                 return None;
             }
             let (time, begun) = (SystemTime::now(), Instant::now());
             let tried = timeout_at(begun + self.settings.connect_timeout, self.network.connect(to, nodelay)).await;
             drop(permit);
             attempts += 1;
-            if let Ok(Err(Failure::Local(error))) = &tried
-                && let Some(pause) = pause(error, attempts)
-            {
-                sleep(pause).await;
-                continue;
+            if let Ok(Err(Failure::Local(error))) = &tried {
+                if network::is_exhaustion(error) {
+                    if let Some(slots) = self.agenda.ran_out() {
+                        self.agenda.tell(Notice::Fewer { slots, reason: network::describe(error) });
+                    }
+                } else if let Some(lost) = self.uplink.lost(to.ip(), &self.network) {
+                    Box::pin(self.wait_for_route(to.ip(), lost)).await?;
+                    continue;
+                }
+                if let Some(pause) = pause(error, pauses) {
+                    pauses += 1;
+                    Box::pin(sleep(pause)).await;
+                    continue;
+                }
+            } else if tried.is_ok() {
+                self.uplink.reached(to.ip());
             }
             let result = match tried {
                 Ok(Ok(stream)) => Ok(stream),
@@ -66,11 +102,29 @@ impl<N: Network> Prober<N> {
             return Some(Dialled { time, begun, attempts, result });
         }
     }
+
+    /// Waits until what was reached before has a route again, during which nothing is begun; none where a request to stop
+    /// comes first.
+    async fn wait_for_route(&self, like: IpAddr, lost: IpAddr) -> Option<()> {
+        let (pause, first) = self.agenda.pause();
+        if first {
+            self.agenda.tell(Notice::NoRoute { to: lost });
+        }
+        while self.uplink.lost(like, &self.network).is_some() {
+            tokio::select! {
+                () = sleep(LOOK_FOR_ROUTE) => {}
+                () = self.agenda.stop().asked() => return None,
+            }
+        }
+        if pause.end() {
+            self.agenda.tell(Notice::RouteAgain);
+        }
+        Some(())
+    }
 }
 
-/// How long to wait after so many tries, if another is due.
-fn pause(error: &std::io::Error, attempts: u32) -> Option<Duration> {
-    let done = usize::try_from(attempts).ok()?.checked_sub(1)?;
+/// How long to wait after so many pauses, if another is due.
+fn pause(error: &std::io::Error, done: usize) -> Option<Duration> {
     let pauses: &[Duration] = if network::is_exhaustion(error) { &PAUSES_FOR_EXHAUSTION } else { &PAUSES_FOR_THE_REST };
     pauses.get(done).copied()
 }

@@ -19,8 +19,9 @@ pub(crate) mod scripted;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tls;
+mod uplink;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -29,16 +30,19 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) use self::farewell::Parting;
 pub(crate) use self::neighbours::Neighbours;
 pub(crate) use self::network::{Interface, Network, System};
-pub(crate) use self::tls::TlsClient;
 
-use self::dial::{Dialled, NoConnection};
-use self::greeting::{GreetingReader, State};
 use self::network::Stream;
+pub(crate) use self::tls::TlsClient;
+pub(crate) use self::uplink::Uplink;
+
+use self::dial::{Dialled, NoConnection, Turn};
+use self::greeting::{GreetingReader, State};
 use self::peer::{Heard, Link, Peer};
 use self::tls::{Handshake, Server};
 use crate::config::Leave;
-use crate::observation::{Observation, Outcome, Protocol, Service, TlsFacts, TlsUse};
-use crate::schedule::Stop;
+use crate::observation::{Observation, Outcome, Protocol, TlsFacts, TlsUse};
+use crate::schedule::Agenda;
+use crate::target::Place;
 
 /// A peer that says more than this without ending its greeting is not listened to any longer.
 const MAX_HEARD: usize = 1024 * 1024;
@@ -56,15 +60,6 @@ pub(crate) struct Settings {
     pub(crate) leave: Leave,
 }
 
-/// One address and port, with the name that led there.
-#[derive(Debug, Clone)]
-pub(crate) struct Place {
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) ip: IpAddr,
-    pub(crate) port: u16,
-    pub(crate) service: Service,
-}
-
 /// Probes endpoints, any number at once.
 #[derive(Debug)]
 pub(crate) struct Prober<N> {
@@ -72,8 +67,9 @@ pub(crate) struct Prober<N> {
     pub(crate) tls: TlsClient,
     pub(crate) neighbours: Neighbours,
     pub(crate) settings: Settings,
-    /// Once it is asked, no endpoint is begun.
-    pub(crate) stop: Stop,
+    pub(crate) uplink: Uplink,
+    /// Whose pace holds for every connection, and whose stop for every beginning.
+    pub(crate) agenda: Arc<Agenda>,
 }
 
 /// How listening for a greeting ended.
@@ -90,16 +86,21 @@ impl<N: Network> Prober<N> {
     /// What answers at one endpoint; none if it was not begun. The row is final when this returns; the connection may
     /// still have to be seen out, which is [`Parting::see_out`]'s.
     pub(crate) async fn probe(&self, place: &Place) -> Option<(Observation, Option<Parting<N::Stream>>)> {
-        let Place { name, ip, port, service } = place;
+        let Place { name, via, ip, port, service } = place;
         let mut observation = Observation::new(SystemTime::UNIX_EPOCH, Some(*ip), *port, *service, Outcome::Silent);
         observation.name.clone_from(name);
 
-        let dialled = self.dial(SocketAddr::new(*ip, *port), service.is_implicit_tls()).await?;
-        let Some(peer) = self.connected(dialled, place, &mut observation).await else {
-            return Some((observation, None));
-        };
-        // The larger part of a probe's state begins here and is needed only where something stands to be talked to.
-        let parting = self.converse(peer, &mut observation).await;
+        let dialled = self.dial(SocketAddr::new(*ip, *port), service.is_implicit_tls(), Turn::First).await?;
+        let mut parting = None;
+        if let Some(peer) = self.connected(dialled, place, &mut observation).await {
+            // The larger part of a probe's state begins here and is needed only where something stands to be talked to.
+            parting = self.converse(peer, &mut observation).await;
+        }
+        if let Some(via) = via {
+            let detail = observation.detail.take();
+            observation.detail =
+                Some(detail.map_or_else(|| via.to_string(), |detail| format!("{via}; {detail}")).into());
+        }
         Some((observation, parting))
     }
 
@@ -167,7 +168,7 @@ impl<N: Network> Prober<N> {
             // The server knows no such name: once more without one, on a connection of its own.
             server.sni = false;
             let refused = observation.detail.take();
-            let dialled = self.dial(SocketAddr::new(place.ip, place.port), true).await;
+            let dialled = self.dial(SocketAddr::new(place.ip, place.port), true, Turn::Further).await;
             observation.attempts += dialled.as_ref().map_or(0, |dialled| dialled.attempts);
             let Some(Dialled { time, begun: begun_again, result: Ok(again), .. }) = dialled else {
                 // What the first connection came to still stands.

@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -26,6 +27,12 @@ pub(crate) trait Network: Send + Sync + 'static {
 
     /// Connects, however long that takes; `nodelay` sends what is written at once (TLS needs it, or loses 40 ms).
     fn connect(&self, to: SocketAddr, nodelay: bool) -> impl Future<Output = Result<Self::Stream, Failure>> + Send;
+
+    /// Whether this machine knows a way there; nothing is sent.
+    fn has_route(&self, to: IpAddr) -> bool;
+
+    /// For how long this machine has been asleep since it started.
+    fn slept(&self) -> Duration;
 }
 
 /// What the probe needs of a connection.
@@ -69,20 +76,26 @@ pub(crate) struct Interface {
 impl System {
     /// A socket that is ready to connect to addresses of the family of `to`.
     pub(crate) fn socket(&self, to: IpAddr) -> io::Result<Socket> {
+        let socket = self.prepared(to, Type::STREAM, Protocol::TCP)?;
+        icmp::ask_for_errors(&socket, to)?;
+        Ok(socket)
+    }
+
+    /// A socket that is bound to where we connect from.
+    fn prepared(&self, to: IpAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
         let (domain, source) = match to {
             IpAddr::V4(_) => (Domain::IPV4, self.source_v4),
             IpAddr::V6(_) => (Domain::IPV6, self.source_v6),
         };
         // One system call on Linux; elsewhere socket2 sets the flags one by one.
         #[cfg(target_os = "linux")]
-        let socket = Socket::new_raw(domain, Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
+        let socket = Socket::new_raw(domain, kind.nonblocking().cloexec(), Some(protocol))?;
         #[cfg(not(target_os = "linux"))]
         let socket = {
-            let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+            let socket = Socket::new(domain, kind, Some(protocol))?;
             socket.set_nonblocking(true)?;
             socket
         };
-        icmp::ask_for_errors(&socket, to)?;
         if let Some(interface) = &self.interface {
             bind_to_interface(&socket, to, interface)?;
         }
@@ -152,6 +165,31 @@ impl Network for System {
             None => Ok(Tcp(stream)),
             Some(error) => Err(asynchronous(&stream, error)),
         }
+    }
+
+    fn has_route(&self, to: IpAddr) -> bool {
+        let asked = self.prepared(to, Type::DGRAM, Protocol::UDP).and_then(|socket| {
+            // The discard port; a datagram socket that is connected has sent nothing.
+            socket.connect(&self.scoped(SocketAddr::new(to, 9)).into())
+        });
+        // Out of sockets is not out of routes.
+        asked.map_or_else(|error| is_exhaustion(&error) && errno(&error) != Errno::EADDRNOTAVAIL, |()| true)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn slept(&self) -> Duration {
+        use nix::time::{ClockId, clock_gettime};
+        // One clock runs on while the machine sleeps, and one does not.
+        let read = |clock| clock_gettime(clock).map(Duration::from);
+        match (read(ClockId::CLOCK_MONOTONIC), read(ClockId::CLOCK_BOOTTIME)) {
+            (Ok(awake), Ok(all)) => all.saturating_sub(awake),
+            _ => Duration::ZERO,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn slept(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

@@ -102,6 +102,8 @@ struct Shared {
     forgets: AtomicBool,
     heard: Mutex<Vec<u8>>,
     hung_up_at: Mutex<Option<Instant>>,
+    offline: AtomicBool,
+    slept: Mutex<Duration>,
     open: AtomicUsize,
     most_open: AtomicUsize,
 }
@@ -137,6 +139,16 @@ impl Scripted {
     /// The most connections and attempts that were under way at once.
     pub(crate) fn most_open(&self) -> usize {
         self.0.most_open.load(Ordering::Relaxed)
+    }
+
+    /// Takes every route away, or brings them back.
+    pub(crate) fn set_offline(&self, offline: bool) {
+        self.0.offline.store(offline, Ordering::Relaxed);
+    }
+
+    /// The machine was asleep for so long.
+    pub(crate) fn sleep(&self, length: Duration) {
+        *self.0.slept.lock().unwrap() += length;
     }
 
     /// Everything that we said to any peer.
@@ -185,6 +197,9 @@ impl Network for Scripted {
         if script.connect_after > 0.0 {
             sleep(Duration::from_secs_f64(script.connect_after)).await;
         }
+        if self.0.offline.load(Ordering::Relaxed) {
+            return Err(Failure::Local(io::Error::from_raw_os_error(nix::libc::ENETUNREACH)));
+        }
         let exhausted = || Err(Failure::Local(io::Error::from_raw_os_error(nix::libc::EMFILE)));
         match script.connect {
             Connect::Accepted => {}
@@ -207,6 +222,14 @@ impl Network for Scripted {
         let script = script.clone();
         tokio::spawn(async move { peer.play(script, theirs).await });
         Ok(ScriptedStream { pipe: ours, reset, _open: open })
+    }
+
+    fn has_route(&self, _: IpAddr) -> bool {
+        !self.0.offline.load(Ordering::Relaxed)
+    }
+
+    fn slept(&self) -> Duration {
+        *self.0.slept.lock().unwrap()
     }
 }
 

@@ -9,6 +9,9 @@ use super::scripted::{Script, Scripted};
 use super::*;
 use crate::classify::Classifier;
 use crate::config::Config;
+use crate::observation::Service;
+use crate::schedule::{Checkpoint, Order, Pace, Setup, Shard};
+use crate::target::{Family, Ports, Targets};
 
 /// A script, whom it plays, and what must come of it.
 #[derive(Deserialize)]
@@ -81,8 +84,19 @@ pub(crate) fn prober(network: Scripted, leave: Leave) -> Prober<Scripted> {
             ftp_greeting_timeout: config.ftp_greeting_timeout,
             leave,
         },
-        stop: Stop::default(),
+        uplink: Uplink::default(),
+        agenda: agenda(),
     }
+}
+
+/// An agenda for those who take nothing from it.
+fn agenda() -> Arc<Agenda> {
+    let mut builder = Targets::builder();
+    builder.add("192.0.2.1:1=ftp").unwrap();
+    let targets = builder.build(&Ports::default(), Family::Any).unwrap();
+    let order = Order::new(targets.len(), 0, Shard::WHOLE);
+    let setup = Setup { targets, order, pace: Pace::default(), slots: 1, retries: false, from: Checkpoint::default() };
+    Agenda::new(setup).0
 }
 
 #[test]
@@ -101,7 +115,8 @@ async fn play(what: &str, scene: Scene) {
     let network = Scripted::everywhere(scene.peer);
     let prober = prober(network.clone(), leave);
     let service = Service::ALL.into_iter().find(|service| service.as_str() == scene.service).expect(what);
-    let place = Place { name: scene.name.map(Into::into), ip: "192.0.2.1".parse().unwrap(), port: 1, service };
+    let place =
+        Place { name: scene.name.map(Into::into), via: None, ip: "192.0.2.1".parse().unwrap(), port: 1, service };
 
     let begun = Instant::now();
     let (mut row, parting) = prober.probe(&place).await.expect(what);

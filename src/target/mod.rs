@@ -7,9 +7,11 @@
 mod list;
 pub(crate) mod names;
 mod parse;
+mod place;
 mod ports;
 mod resolver;
 mod space;
+mod stub;
 
 use std::fmt;
 use std::io;
@@ -21,6 +23,7 @@ use sha2::Digest as _;
 pub use self::list::{ListError, ListErrorKind};
 pub(crate) use self::names::{Found, Names, NoAddress, Resolve};
 pub use self::parse::TargetError;
+pub(crate) use self::place::Place;
 pub use self::ports::{Ports, PortsError};
 pub(crate) use self::resolver::Resolver;
 
@@ -202,7 +205,7 @@ impl TargetsBuilder {
             })?;
             for Span { first, last, ports } in disjoint {
                 let size = (last - first).checked_add(1).and_then(|hosts| hosts.checked_mul(widen(ports.len())));
-                targets.push(Place::Range { first, ipv6 }, ports, size, &mut total)?;
+                targets.push(Place_::Range { first, ipv6 }, ports, size, &mut total)?;
             }
         }
         let mut names = self.names;
@@ -216,7 +219,7 @@ impl TargetsBuilder {
                     .map_err(|source| TargetsError::Conflict { host: host.to_string(), source })?;
             }
             let size = Some(widen(ports.len()));
-            targets.push(Place::Named(host), ports, size, &mut total)?;
+            targets.push(Place_::Named(host), ports, size, &mut total)?;
         }
         match (targets.len, left_out) {
             (0, 0) => Err(TargetsError::Empty),
@@ -241,12 +244,12 @@ pub struct Targets {
 struct Block {
     /// The index of its first endpoint.
     start: u64,
-    place: Place,
+    place: Place_,
     ports: Ports,
 }
 
 #[derive(Debug, Clone)]
-enum Place {
+enum Place_ {
     Range { first: u128, ipv6: bool },
     Named(Host),
 }
@@ -299,8 +302,8 @@ impl Targets {
         let ports = u64::try_from(block.ports.len()).ok()?;
         let (port, service) = block.ports.at(usize::try_from(offset % ports).ok()?);
         let host = match &block.place {
-            Place::Range { first, ipv6 } => Host::Address(to_address(first + u128::from(offset / ports), *ipv6)),
-            Place::Named(host) => host.clone(),
+            Place_::Range { first, ipv6 } => Host::Address(to_address(first + u128::from(offset / ports), *ipv6)),
+            Place_::Named(host) => host.clone(),
         };
         Some((Endpoint { host, port, service }, u64::try_from(record).ok()?))
     }
@@ -317,8 +320,8 @@ impl Targets {
             (block, next - block.start)
         });
         ends.into_iter().any(|(block, size)| match &block.place {
-            Place::Named(_) => true,
-            Place::Range { first, ipv6 } => {
+            Place_::Named(_) => true,
+            Place_::Range { first, ipv6 } => {
                 let hosts = u128::from(size) / widen(block.ports.len()).max(1);
                 let last = first + hosts.saturating_sub(1);
                 space::may_be_public(to_address(*first, *ipv6), to_address(last, *ipv6))
@@ -326,7 +329,7 @@ impl Targets {
         })
     }
 
-    fn push(&mut self, place: Place, ports: Ports, size: Option<u128>, total: &mut u128) -> Result<(), TargetsError> {
+    fn push(&mut self, place: Place_, ports: Ports, size: Option<u128>, total: &mut u128) -> Result<(), TargetsError> {
         let sum = size.and_then(|size| total.checked_add(size));
         let len = sum.filter(|sum| *sum <= MAX_ENDPOINTS).and_then(|sum| u64::try_from(sum).ok());
         let (Some(sum), Some(len)) = (sum, len) else {

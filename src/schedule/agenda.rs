@@ -1,0 +1,439 @@
+//! Who is next: the order, the pace, the limits of this machine and what is done, behind one lock.
+//!
+//! Slots ask with [`Agenda::next`]. One of them at a time waits for what comes next, a time or a change; the others wait
+//! behind it, so that thousands of idle slots cost one timer.
+
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, mpsc};
+use tokio::time::sleep_until;
+
+use super::ledger::{Checkpoint, Ledger, Position, Ticket};
+use super::order::Order;
+use super::pacer::{Next, Pace, Pacer};
+use super::stop::Stop;
+use crate::notice::Notice;
+use crate::observation::{Observation, Outcome, Service};
+use crate::stats::Stats;
+use crate::target::{Endpoint, Found, Host, Place, Targets};
+
+/// Endpoints that are not due: enough for a few networks of the size that is asked to be gone easy on.
+const WAITING: usize = 16_384;
+
+/// Endpoints drawn at once while none is due, before others have their turn at the lock.
+const DRAWN_AT_ONCE: usize = 1024;
+
+/// How often a host that is busy is looked at again by what is not in the order.
+const HOST_IS_BUSY: Duration = Duration::from_millis(20);
+
+/// What people are to be told and have not been yet.
+const NOTICES: usize = 64;
+
+/// How often fewer or more slots are tried after this machine ran out of something.
+const SHRINK_EVERY: Duration = Duration::from_millis(250);
+const GROW_EVERY: Duration = Duration::from_secs(1);
+
+/// One thing for a slot to do.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// An address to probe.
+    Probe(Underway, Task),
+    /// A name to find the addresses of.
+    Resolve(Underway, Named),
+}
+
+/// An address to probe.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) ticket: Ticket,
+    pub(crate) place: Place,
+    /// What came of it before, where it was busy then.
+    pub(crate) earlier: Option<Box<Observation>>,
+    /// How often it was busy.
+    pub(crate) busy: u32,
+}
+
+/// A name to find the addresses of.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub(crate) position: u64,
+    pub(crate) host: Host,
+    /// Its number in the targets.
+    pub(crate) record: u64,
+    pub(crate) port: u16,
+    pub(crate) service: Service,
+    /// What an earlier run found, and which of that is done.
+    pub(crate) known: Option<(Arc<[Found]>, Vec<u32>)>,
+}
+
+/// Whose turn it is, and what is done.
+#[derive(Debug)]
+pub(crate) struct Agenda {
+    targets: Targets,
+    stats: Arc<Stats>,
+    stop: Stop,
+    notices: mpsc::Sender<Notice>,
+    /// How many slots there are at most.
+    slots: usize,
+    /// Whether endpoints that are busy are tried again, so that what is under way may come back.
+    retries: bool,
+    state: Mutex<State>,
+    /// Held by the one slot that waits.
+    baton: tokio::sync::Mutex<()>,
+    changed: Notify,
+    /// When nothing is left to be begun and nothing is under way.
+    over: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    order: Order,
+    ledger: Ledger,
+    pacer: Pacer<Task>,
+    in_flight: usize,
+    /// Names that may yet lead to addresses.
+    resolving: usize,
+    /// How many slots may be used now, and when that was last changed.
+    allowed: usize,
+    changed_at: Option<Instant>,
+    /// Reasons for which nothing is begun.
+    pauses: usize,
+}
+
+/// What can be done at a moment.
+enum Step {
+    Do(Work),
+    Wait(Option<Instant>),
+    Ended,
+}
+
+/// What an agenda is made of.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) targets: Targets,
+    pub(crate) order: Order,
+    pub(crate) pace: Pace,
+    pub(crate) slots: usize,
+    /// Whether endpoints that are busy are tried again.
+    pub(crate) retries: bool,
+    pub(crate) from: Checkpoint,
+}
+
+impl Agenda {
+    /// What people are to be told comes out of the other end.
+    pub(crate) fn new(setup: Setup) -> (Arc<Self>, mpsc::Receiver<Notice>) {
+        let Setup { targets, order, pace, slots, retries, from } = setup;
+        let stats = Stats::new(order.len(), targets.ports().clone(), from.counts());
+        let state = State {
+            ledger: Ledger::new(order.len(), from),
+            order,
+            pacer: Pacer::new(&pace, WAITING, now()),
+            in_flight: 0,
+            resolving: 0,
+            allowed: slots,
+            changed_at: None,
+            pauses: 0,
+        };
+        let (notices, told) = mpsc::channel(NOTICES);
+        let agenda = Self {
+            targets,
+            stats: Arc::new(stats),
+            stop: Stop::default(),
+            notices,
+            slots,
+            retries,
+            state: Mutex::new(state),
+            baton: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
+            over: Notify::new(),
+        };
+        (Arc::new(agenda), told)
+    }
+
+    pub(crate) fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    pub(crate) fn stats(&self) -> &Arc<Stats> {
+        &self.stats
+    }
+
+    pub(crate) fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// The next thing to do, as soon as it is due; none once all is done or a stop is asked for.
+    pub(crate) async fn next(self: &Arc<Self>) -> Option<Work> {
+        if let Step::Do(work) = self.step() {
+            return Some(work);
+        }
+        let _baton = self.baton.lock().await;
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // What changes from here on is heard, also before it is waited for.
+            changed.as_mut().enable();
+            let at = match self.step() {
+                Step::Do(work) => return Some(work),
+                Step::Ended => return None,
+                Step::Wait(at) => at,
+            };
+            let due = async {
+                match at {
+                    Some(at) => sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = changed => {}
+                () = due => {}
+                () = self.stop.asked() => {}
+            }
+        }
+    }
+
+    fn step(self: &Arc<Self>) -> Step {
+        if self.stop.is_asked() {
+            return Step::Ended;
+        }
+        let now = now();
+        let mut state = self.lock();
+        state.grow(now, self.slots);
+        if state.pauses > 0 || state.in_flight >= state.allowed {
+            return Step::Wait(None);
+        }
+        for _ in 0..DRAWN_AT_ONCE {
+            match state.pacer.take(now) {
+                Next::Start(ip, task) => return self.start(&mut state, ip, task),
+                Next::Wait { at, more } => {
+                    if !state.ledger.all_begun() && more && state.pacer.has_room() {
+                        if let Some(step) = self.draw(&mut state, now) {
+                            return step;
+                        }
+                        continue;
+                    }
+                    return if state.is_over(self.retries) { Step::Ended } else { Step::Wait(at) };
+                }
+            }
+        }
+        Step::Wait(Some(now))
+    }
+
+    /// Takes the next of the order; nothing is to be done about it yet where its network or its host is not due.
+    fn draw(self: &Arc<Self>, state: &mut State, now: Instant) -> Option<Step> {
+        let Position { position, known } = state.ledger.begin()?;
+        // A position of the order is one of the targets.
+        let (Endpoint { host, port, service }, record) =
+            state.order.at(position).and_then(|index| self.targets.lookup(index))?;
+        let Host::Address(ip) = host else {
+            state.resolving += 1;
+            let underway = self.underway(state, None);
+            return Some(Step::Do(Work::Resolve(underway, Named { position, host, record, port, service, known })));
+        };
+        let place = Place { name: None, via: None, ip, port, service };
+        let task = Task { ticket: Ticket { position, part: 0 }, place, earlier: None, busy: 0 };
+        if state.pacer.try_start(ip, now) {
+            return Some(self.start(state, ip, task));
+        }
+        state.pacer.put(ip, task, None);
+        None
+    }
+
+    fn start(self: &Arc<Self>, state: &mut State, ip: IpAddr, task: Task) -> Step {
+        Step::Do(Work::Probe(self.underway(state, Some(ip)), task))
+    }
+
+    fn underway(self: &Arc<Self>, state: &mut State, host: Option<IpAddr>) -> Underway {
+        state.in_flight += 1;
+        self.stats.begin();
+        Underway { agenda: Arc::clone(self), host }
+    }
+
+    /// What a name led to; each address that is not done is to be put, each other part finished.
+    pub(crate) fn split(&self, position: u64, found: &Arc<[Found]>, done: &[u32]) {
+        self.lock().ledger.split(position, found, done);
+    }
+
+    /// Puts in something that waits for its turn, and for `not_before` if that is later.
+    pub(crate) fn put(&self, task: Task, not_before: Option<Instant>) {
+        self.lock().pacer.put(task.place.ip, task, not_before);
+        self.changed.notify_one();
+    }
+
+    /// A row has reached whoever takes rows, or an endpoint without one is done.
+    pub(crate) fn finish(&self, ticket: Ticket, port: u16, outcome: Outcome) {
+        let mut state = self.lock();
+        let done = state.ledger.finish(ticket);
+        self.stats.record(port, outcome, done);
+    }
+
+    /// What would have to be done if everything ended now.
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        let state = self.lock();
+        Checkpoint::new(&state.ledger, self.stats.counts())
+    }
+
+    /// Once nothing more is to be begun: what waits to be tried again, the rows of which are to be handed on as they are.
+    /// What else waits stays undone.
+    pub(crate) fn give_up_busy(&self) -> Vec<Task> {
+        let mut state = self.lock();
+        let waiting = state.pacer.drain_waiting().into_iter().map(|(_, task)| task);
+        waiting.filter(|task| task.earlier.is_some()).collect()
+    }
+
+    /// When one more connection to a host that is being probed may be made.
+    pub(crate) fn again(&self, host: IpAddr) -> Instant {
+        self.lock().pacer.again(host, now())
+    }
+
+    /// A connection to a host outside the order, as soon as the host has none too many; the pace is asked with
+    /// [`Agenda::again`].
+    pub(crate) async fn hold(self: &Arc<Self>, host: IpAddr) -> Held {
+        while !self.lock().pacer.hold(host) {
+            tokio::time::sleep(HOST_IS_BUSY).await;
+        }
+        Held { agenda: Arc::clone(self), host }
+    }
+
+    /// Waits until nothing is left to be begun and nothing is under way, or a stop is asked for.
+    pub(crate) async fn over(&self) {
+        loop {
+            let mut over = pin!(self.over.notified());
+            over.as_mut().enable();
+            if self.stop.is_asked() || self.lock().is_all_done() {
+                return;
+            }
+            tokio::select! {
+                () = over => {}
+                () = self.stop.asked() => {}
+            }
+        }
+    }
+
+    /// The host told us to go easier, or that it does well.
+    pub(crate) fn heard(&self, host: IpAddr, pushed_back: bool) {
+        let mut state = self.lock();
+        if pushed_back {
+            state.pacer.pushed_back(host, now());
+            self.stats.note_slowed(state.pacer.slowed());
+        } else {
+            state.pacer.went_well(host, now());
+        }
+    }
+
+    /// This machine ran out of something: a quarter of what is under way is too much. How many slots are left, if that is
+    /// news.
+    pub(crate) fn ran_out(&self) -> Option<usize> {
+        let now = now();
+        let mut state = self.lock();
+        if state.changed_at.is_some_and(|at| now.saturating_duration_since(at) < SHRINK_EVERY) {
+            return None;
+        }
+        let before = state.allowed;
+        state.allowed = (state.in_flight.min(before) * 3 / 4).max(1);
+        state.changed_at = Some(now);
+        (state.allowed < before).then_some(state.allowed)
+    }
+
+    /// Nothing is begun until the pause is ended or dropped; and whether this is the first of several at a time.
+    pub(crate) fn pause(self: &Arc<Self>) -> (Pause, bool) {
+        let mut state = self.lock();
+        state.pauses += 1;
+        (Pause(Arc::clone(self)), state.pauses == 1)
+    }
+
+    /// Says something to people, if anybody listens.
+    pub(crate) fn tell(&self, notice: Notice) {
+        // Where nobody has listened for long, what is old may as well be told first.
+        drop(self.notices.try_send(notice));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that holds the lock can panic half-way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// One sixteenth more slots a second, as long as that goes well.
+    fn grow(&mut self, now: Instant, slots: usize) {
+        if self.allowed < slots && self.changed_at.is_none_or(|at| now.saturating_duration_since(at) >= GROW_EVERY) {
+            self.allowed = (self.allowed + (self.allowed / 16).max(1)).min(slots);
+            self.changed_at = Some(now);
+        }
+    }
+
+    /// Whether nothing is left to be begun and nothing is under way.
+    fn is_all_done(&self) -> bool {
+        self.in_flight == 0 && self.ledger.all_begun() && self.pacer.waiting() == 0
+    }
+
+    /// Whether nothing can come any more.
+    fn is_over(&self, retries: bool) -> bool {
+        self.ledger.all_begun() && self.pacer.waiting() == 0 && self.resolving == 0 && !(retries && self.in_flight > 0)
+    }
+}
+
+/// Something that a slot is at. Dropping it frees the slot and the host.
+#[derive(Debug)]
+pub(crate) struct Underway {
+    agenda: Arc<Agenda>,
+    /// The host that is connected to; none while a name is looked up.
+    host: Option<IpAddr>,
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        let mut state = self.agenda.lock();
+        state.in_flight -= 1;
+        match self.host {
+            Some(host) => state.pacer.release(host, now()),
+            None => state.resolving -= 1,
+        }
+        let all_done = state.is_all_done();
+        drop(state);
+        self.agenda.stats.end();
+        self.agenda.changed.notify_one();
+        if all_done {
+            self.agenda.over.notify_waiters();
+        }
+    }
+}
+
+/// A host that is connected to outside the order.
+#[derive(Debug)]
+pub(crate) struct Held {
+    agenda: Arc<Agenda>,
+    host: IpAddr,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.agenda.lock().pacer.release(self.host, now());
+        self.agenda.changed.notify_one();
+    }
+}
+
+/// While it is there nothing is begun.
+#[derive(Debug)]
+pub(crate) struct Pause(Arc<Agenda>);
+
+impl Pause {
+    /// Ends the pause; whether it was the last of several at a time.
+    pub(crate) fn end(self) -> bool {
+        self.0.lock().pauses == 1
+    }
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        self.0.lock().pauses -= 1;
+        self.0.changed.notify_one();
+    }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
