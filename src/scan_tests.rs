@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
@@ -10,7 +11,7 @@ use crate::config::{Config, Leave};
 use crate::probe::Neighbours;
 use crate::probe::scripted::{Connect, Script, Scripted, Step};
 use crate::probe::tests::prober;
-use crate::schedule::{Order, Pace, Setup};
+use crate::schedule::{Order, Pace, Rate, Setup};
 use crate::target::{Family, Ports, Targets};
 
 /// A scan of `words` over a scripted network.
@@ -226,6 +227,198 @@ async fn the_same_seed_is_the_same_order() {
     let (first, second) = (order().await, order().await);
     assert_eq!(first, second);
     assert!(!first.is_sorted(), "the order is a mixed one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_connection_at_a_time_to_a_host() {
+    let network = Scripted::everywhere(greets_after(1.0));
+    let begun = Instant::now();
+    assert_eq!(
+        Setting { words: "10.0.0.1:21,25,465=ftp,587,990=ftp", ..Setting::default() }.scan(&network).count().await,
+        5
+    );
+    assert_eq!((network.most_open(), begun.elapsed().as_secs()), (1, 5));
+
+    let network = Scripted::everywhere(greets_after(1.0));
+    let pace = Pace { per_host: NonZeroU32::new(2).unwrap(), ..Pace::default() };
+    Setting { words: "10.0.0.1:21,25,465=ftp,587,990=ftp", pace, ..Setting::default() }.scan(&network).count().await;
+    assert_eq!(network.most_open(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_is_the_one_asked_for() {
+    for rate in [1.0, 30.0, 1000.0] {
+        let network = Scripted::everywhere(answers(Connect::Refused));
+        let pace = Pace { rate: Rate::per_second(rate), ..Pace::default() };
+        let begun = Instant::now();
+        Setting { words: "10.0.0.0/21", slots: 64, pace, ..Setting::default() }.scan(&network).count().await;
+        let measured = 2047.0 / begun.elapsed().as_secs_f64();
+        assert!((measured / rate - 1.0).abs() < 0.02, "{rate}/s asked, {measured}/s measured");
+    }
+}
+
+/// One /24 is gone easy on; the other does not wait for it.
+#[tokio::test(start_paused = true)]
+async fn a_network_has_a_rate_of_its_own() {
+    let network = Scripted::everywhere(answers(Connect::Refused));
+    let pace = Pace { per_prefix: Rate::per_second(10.0), ..Pace::default() };
+    let begun = Instant::now();
+    Setting { words: "10.0.0.0/24 10.0.7.0/24 10.0.9.0/27", pace, ..Setting::default() }.scan(&network).count().await;
+    let seconds = begun.elapsed().as_secs_f64();
+    assert!((25.0..=26.0).contains(&seconds), "256 at 10/s each, side by side: {seconds} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_busy_is_tried_again_later() {
+    let busy = |code| Script { steps: vec![Step::Send(format!("{code} later\r\n")), Step::Fin], ..Script::default() };
+    let peer: SocketAddr = "10.0.0.1:21".parse().unwrap();
+    let scan = |network: &Scripted, retry_busy| Setting { retry_busy, ..Setting::default() }.scan(network);
+
+    let network = Scripted::everywhere(busy(421));
+    let begun = Instant::now();
+    let mut rows = scan(&network, 3);
+    sleep(Duration::from_secs(90)).await;
+    network.set_peer(peer, greets_after(0.0));
+    let row = rows.next().await.unwrap();
+    assert_eq!((row.code, row.attempts, begun.elapsed().as_secs()), (Some(220), 3, 180), "after one minute and two");
+    assert!(rows.next().await.is_none());
+
+    // What was gathered outlasts a try that came to less.
+    let network = Scripted::everywhere(busy(120));
+    let mut rows = scan(&network, 1);
+    sleep(Duration::from_secs(1)).await;
+    network.set_peer(peer, answers(Connect::Refused));
+    let row = rows.next().await.unwrap();
+    assert_eq!((row.outcome, row.code, row.attempts), (Outcome::Greeted, Some(120), 2));
+    assert_eq!(rows.stats().slowed().networks, 1, "refused though it answered before");
+
+    // And a request to stop.
+    let network = Scripted::everywhere(busy(421));
+    let mut rows = scan(&network, 1);
+    sleep(Duration::from_secs(5)).await;
+    rows.stopper().stop();
+    assert_eq!(rows.next().await.unwrap().code, Some(421));
+    assert!(rows.next().await.is_none());
+    assert_eq!(rows.stats().done(), 1);
+}
+
+/// More slots than descriptors: fewer are used, and no endpoint is lost to it.
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_runs_out_is_used_less() {
+    let network = Scripted::everywhere(greets_after(0.5));
+    network.set_descriptors(20);
+    let mut rows = Setting { words: "10.0.0.0/22", slots: 256, ..Setting::default() }.scan(&network);
+    let mut notices = rows.notices().unwrap();
+    let outcomes: Vec<_> = rows.by_ref().map(|row| row.outcome).collect().await;
+    assert_eq!(outcomes.len(), 1024);
+    assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Greeted));
+    let told = notices.try_recv().unwrap().to_string();
+    assert!(told.contains("EMFILE"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_uplink_that_is_lost_is_waited_for() {
+    let network = Scripted::everywhere(greets_after(0.1));
+    let mut rows = Setting { words: "10.0.0.0/24", ..Setting::default() }.scan(&network);
+    let mut notices = rows.notices().unwrap();
+    rows.next().await.unwrap();
+    network.set_offline(true);
+    sleep(Duration::from_secs(3600)).await;
+    let dialled = network.dialled().len();
+    assert!(dialled < 64, "nothing is begun meanwhile: {dialled}");
+    network.set_offline(false);
+    let outcomes: Vec<_> = rows.by_ref().map(|row| row.outcome).collect().await;
+    assert_eq!(outcomes.len(), 255);
+    assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Greeted));
+    assert!(matches!(notices.try_recv(), Ok(Notice::NoRoute { .. })));
+    assert!(matches!(notices.try_recv(), Ok(Notice::RouteAgain)));
+}
+
+/// A route that never was there is no lost uplink: three tries, and the truth.
+#[tokio::test(start_paused = true)]
+async fn no_route_is_written_as_ours_after_three_tries() {
+    let network = Scripted::everywhere(answers(Connect::NoRoute));
+    let rows: Vec<_> = scan(&network, "10.0.0.1", 1).collect().await;
+    assert_eq!((rows[0].outcome, rows[0].attempts), (Outcome::LocalError, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_missed_while_the_machine_slept_is_asked_again() {
+    let network = Scripted::everywhere(answers(Connect::Dark));
+    let mut rows = Setting { all: true, ..Setting::default() }.scan(&network);
+    sleep(Duration::from_secs(2)).await;
+    network.sleep(Duration::from_secs(3600));
+    network.set_peer("10.0.0.1:21".parse().unwrap(), greets_after(0.0));
+    let row = rows.next().await.unwrap();
+    assert_eq!((row.outcome, row.attempts), (Outcome::Greeted, 2));
+    assert!(matches!(rows.notices().unwrap().try_recv(), Ok(Notice::Slept)));
+}
+
+fn canary(address: &str) -> Canary {
+    Canary { address: address.parse().unwrap(), service: Service::Ftp }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canary_that_falls_silent_stops_the_scan_until_it_answers() {
+    let network = Scripted::everywhere(greets_after(1.0));
+    let address = "10.9.9.9:21";
+    let mut rows =
+        Setting { words: "10.0.0.0/24", canaries: vec![canary(address)], ..Setting::default() }.scan(&network);
+    let mut notices = rows.notices().unwrap();
+    sleep(Duration::from_secs(5)).await;
+    network.set_peer(address.parse().unwrap(), answers(Connect::Refused));
+    sleep(Duration::from_secs(60)).await;
+    let begun = network.dialled().iter().filter(|to| to.to_string() != address).count();
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(network.dialled().iter().filter(|to| to.to_string() != address).count(), begun, "nothing is begun");
+    network.set_peer(address.parse().unwrap(), greets_after(0.0));
+    assert_eq!(rows.by_ref().count().await, 256, "a canary has no row");
+    assert!(matches!(notices.try_recv(), Ok(Notice::CanarySilent { .. })));
+    assert!(matches!(notices.try_recv(), Ok(Notice::CanaryAnswers)));
+    let (hailed, failed) = rows.stats().canaries();
+    assert!(failed > 600 && hailed > failed + 2, "{hailed} hailed, {failed} failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_its_canary_a_scan_begins_nothing() {
+    let network = Scripted::everywhere(answers(Connect::Refused));
+    let canaries = vec![canary("10.9.9.9:21")];
+    let mut rows = Setting { words: "10.0.0.0/24", canaries, ..Setting::default() }.scan(&network);
+    assert_eq!(rows.by_ref().count().await, 0);
+    assert_eq!(network.dialled().len(), 2, "the canary, twice");
+    assert!(rows.stats().is_canary_dead());
+}
+
+/// However often a scan is broken off, and wherever: each row once, those of the addresses of a name too.
+#[tokio::test(start_paused = true)]
+async fn rows_are_exactly_once_over_any_number_of_runs() {
+    let mut expected: Vec<_> = (0..64).map(|host| format!("10.0.0.{host} -")).collect();
+    expected.extend(["10.0.0.1 a.example", "10.0.0.2 a.example", "10.0.0.2 b.example"].map(str::to_owned));
+    expected.sort();
+    for stride in 1..40 {
+        let names: [(&str, &[&str]); 2] = [("a.example", &["10.0.0.1", "10.0.0.2"]), ("b.example", &["10.0.0.2"])];
+        let network = Scripted::with_names(&names, greets_after(0.5));
+        let (mut from, mut found, mut runs) = (Checkpoint::default(), Vec::new(), 0);
+        loop {
+            let words = "10.0.0.0/26 a.example b.example";
+            let setting = Setting { words, slots: 5, from: from.clone(), ..Setting::default() };
+            let mut rows = setting.scan(&network);
+            let taken: Vec<_> = rows.by_ref().take(stride).collect().await;
+            let describe = |row: &Observation| format!("{} {}", row.ip.unwrap(), row.name.as_deref().unwrap_or("-"));
+            found.extend(taken.iter().map(describe));
+            // What a slot has under way, or in transit, is lost with the run.
+            from = serde_json::from_str(&serde_json::to_string(&rows.checkpoint()).unwrap()).unwrap();
+            runs += 1;
+            if taken.len() < stride {
+                break;
+            }
+        }
+        found.sort();
+        assert_eq!(found, expected, "{stride} rows a run");
+        assert_eq!(runs, 67 / stride + 1);
+        assert!(network.dialled().len() <= 67 + runs * 5 * 3, "probed again is what was under way");
+        assert_eq!(from.low_water_mark(), 66);
+    }
 }
 
 /// A defect in a probe must not pass for the end of the scan.

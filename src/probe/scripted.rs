@@ -104,6 +104,10 @@ struct Shared {
     hung_up_at: Mutex<Option<Instant>>,
     offline: AtomicBool,
     slept: Mutex<Duration>,
+    /// How many descriptors there are; 0 for any number.
+    descriptors: AtomicUsize,
+    /// How an address behaves now, whatever it did at first.
+    now: Mutex<HashMap<SocketAddr, Script>>,
     open: AtomicUsize,
     most_open: AtomicUsize,
 }
@@ -144,6 +148,16 @@ impl Scripted {
     /// Takes every route away, or brings them back.
     pub(crate) fn set_offline(&self, offline: bool) {
         self.0.offline.store(offline, Ordering::Relaxed);
+    }
+
+    /// Changes what an address does from now on.
+    pub(crate) fn set_peer(&self, address: SocketAddr, script: Script) {
+        self.0.now.lock().unwrap().insert(address, script);
+    }
+
+    /// Lets no more than so many connections be open at once.
+    pub(crate) fn set_descriptors(&self, count: usize) {
+        self.0.descriptors.store(count, Ordering::Relaxed);
     }
 
     /// The machine was asleep for so long.
@@ -193,9 +207,14 @@ impl Network for Scripted {
             // Counting is for the few scripts that change their mind; the list is long in others.
             if dialled.len() < 10 { dialled.iter().filter(|address| **address == to).count() } else { 10 }
         };
-        let script = self.0.peers.get(&to).unwrap_or(&self.0.otherwise);
+        let now = self.0.now.lock().unwrap().get(&to).cloned();
+        let script = now.as_ref().unwrap_or_else(|| self.0.peers.get(&to).unwrap_or(&self.0.otherwise));
         if script.connect_after > 0.0 {
             sleep(Duration::from_secs_f64(script.connect_after)).await;
+        }
+        let descriptors = self.0.descriptors.load(Ordering::Relaxed);
+        if descriptors > 0 && self.0.open.load(Ordering::Relaxed) > descriptors {
+            return Err(Failure::Local(io::Error::from_raw_os_error(nix::libc::EMFILE)));
         }
         if self.0.offline.load(Ordering::Relaxed) {
             return Err(Failure::Local(io::Error::from_raw_os_error(nix::libc::ENETUNREACH)));
