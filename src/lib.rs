@@ -22,12 +22,12 @@ mod schedule;
 mod stats;
 pub mod target;
 
-pub use config::{Config, Leave, ScanBuilder};
+pub use config::{Canary, Config, Leave, Limit, Profile, ScanBuilder};
 pub use error::Error;
 pub use notice::Notice;
 pub use observation::{Observation, Outcome, Service};
 pub use scan::{Observations, Scan};
-pub use schedule::{Checkpoint, Rate, Shard, Slowed, Stop};
+pub use schedule::{Checkpoint, Rate, Shard, ShardError, Slowed, Stop};
 pub use stats::Stats;
 pub use target::{
     Endpoint, Family, Host, ListError, Ports, PortsError, TargetError, Targets, TargetsBuilder, TargetsError,

@@ -15,7 +15,7 @@ pub(crate) use self::agenda::{Agenda, Named, Pause, Setup, Task, Underway, Work}
 pub use self::ledger::Checkpoint;
 pub(crate) use self::ledger::{Counts, Ticket};
 pub(crate) use self::order::Order;
-pub use self::order::Shard;
+pub use self::order::{Shard, ShardError};
 pub(crate) use self::pacer::Pace;
 pub use self::pacer::{Rate, Slowed};
 pub use self::stop::Stop;
