@@ -171,7 +171,7 @@ impl<N: Network> Run<N> {
     /// One slot: the next endpoint, and the next, until there are no more or nobody wants their rows.
     async fn slot(self: Arc<Self>, rows: mpsc::Sender<Observation>) {
         while !self.stop.is_asked()
-            && let Some((endpoint, record)) = self.schedule.take().and_then(|index| self.targets.lookup(index))
+            && let Some((endpoint, record)) = self.schedule.take().and_then(|index| self.target(index))
         {
             self.stats.begin();
             let done = self.endpoint(endpoint, record, &rows).await;
@@ -182,6 +182,14 @@ impl<N: Network> Run<N> {
             // Endpoints that are decided at once, as by an error of our own, must not keep the other slots from their turn.
             consume_budget().await;
         }
+    }
+
+    /// The endpoint with this index. Where it cannot be read, nothing new is begun: the targets keep the reason.
+    fn target(&self, index: u64) -> Option<(Endpoint, u64)> {
+        self.targets.lookup(index).unwrap_or_else(|_| {
+            self.stop.stop();
+            None
+        })
     }
 
     /// One endpoint, which for a name is each of its addresses; whether it was done. It is not where rows are no longer
