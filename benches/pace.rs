@@ -3,6 +3,8 @@
 //!
 //! Each rate is held for ten seconds, or for twenty connections if that is longer. Everything is on 127.0.0.0/8.
 
+#![expect(clippy::print_stdout, reason = "the figures are for people")]
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -159,6 +159,11 @@ impl Observations {
         self.notices.take()
     }
 
+    /// Why the scan had to end before its time, if it had to.
+    pub fn failure(&self) -> Option<&str> {
+        self.agenda.targets().failure()
+    }
+
     /// Where another run goes on if this one ends now: every row that the stream has handed out is done, and none that it
     /// has not.
     pub fn checkpoint(&self) -> Checkpoint {
@@ -275,7 +280,7 @@ impl<N: Network> Run<N> {
             let name = exchange.as_ref().map_or_else(|| host.to_string().into(), |exchange| Arc::clone(&exchange.name));
             let admitted = address.clone().and_then(|ip| match self.agenda().targets().admits(ip) {
                 Ok(()) => Ok(ip),
-                Err(reason) => Err(NoAddress::None(format!("{ip} is not probed: {reason}").into())),
+                Err(reason) => Err(NoAddress::None(reason)),
             });
             match admitted {
                 Ok(ip) => {

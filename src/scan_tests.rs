@@ -191,7 +191,7 @@ async fn a_request_to_stop_reaches_those_who_wait_their_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_to_stop_begins_no_further_address_of_a_name() {
-    let network = Scripted::with_names(&[("mail.example", &["10.0.0.1", "10.0.0.2"])], greets_after(1.0));
+    let network = Scripted::with_names(&[("mail.example", &["25.0.0.1", "25.0.0.2"])], greets_after(1.0));
     let mut scan = scan(&network, "mail.example", 1);
     sleep(Duration::from_millis(500)).await;
     scan.stopper().stop();
@@ -200,8 +200,23 @@ async fn a_request_to_stop_begins_no_further_address_of_a_name() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_leads_to_no_private_network_that_was_not_named() {
+    let names: [(&str, &[&str]); 1] = [("mail.example", &["25.0.0.1", "10.0.0.1", "127.0.0.1"])];
+    let network = Scripted::with_names(&names, greets_after(0.0));
+    let rows: Vec<_> = scan(&network, "mail.example 10.0.0.0/30", 4).collect().await;
+    let named: Vec<_> = rows.iter().filter(|row| row.name.is_some()).collect();
+    let mut found: Vec<_> = named.iter().map(|row| (row.ip.unwrap().to_string(), row.outcome)).collect();
+    found.sort();
+    let expected = [("10.0.0.1", Outcome::Greeted), ("127.0.0.1", Outcome::Unresolved), ("25.0.0.1", Outcome::Greeted)];
+    assert_eq!(found, expected.map(|(ip, outcome)| (ip.to_owned(), outcome)));
+    let skipped = named.iter().find(|row| row.outcome == Outcome::Unresolved).unwrap();
+    assert!(skipped.detail.as_deref().unwrap().contains("127.0.0.0/8 (loopback"), "{:?}", skipped.detail);
+    assert!(!network.dialled().iter().any(|to| to.ip().is_loopback()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_name_is_probed_at_each_of_its_addresses() {
-    let network = Scripted::with_names(&[("mail.example", &["10.0.0.1", "10.0.0.2"])], greets_after(0.0));
+    let network = Scripted::with_names(&[("mail.example", &["25.0.0.1", "25.0.0.2"])], greets_after(0.0));
     let rows: Vec<_> = scan(&network, "mail.example gone.example", 2).collect().await;
     let mut found: Vec<_> =
         rows.iter().map(|row| (row.name.as_deref().unwrap().to_owned(), row.ip, row.outcome)).collect();
@@ -211,8 +226,8 @@ async fn a_name_is_probed_at_each_of_its_addresses() {
         found,
         [
             ("gone.example".to_owned(), None, Outcome::Unresolved),
-            ("mail.example".to_owned(), ip("10.0.0.1"), Outcome::Greeted),
-            ("mail.example".to_owned(), ip("10.0.0.2"), Outcome::Greeted),
+            ("mail.example".to_owned(), ip("25.0.0.1"), Outcome::Greeted),
+            ("mail.example".to_owned(), ip("25.0.0.2"), Outcome::Greeted),
         ]
     );
 }

@@ -224,9 +224,13 @@ impl Agenda {
     /// Takes the next of the order; nothing is to be done about it yet where its network or its host is not due.
     fn draw(self: &Arc<Self>, state: &mut State, now: Instant) -> Option<Step> {
         let Position { position, known } = state.ledger.begin()?;
-        // A position of the order is one of the targets.
-        let (Endpoint { host, port, service }, record) =
-            state.order.at(position).and_then(|index| self.targets.lookup(index))?;
+        let index = state.order.at(position)?;
+        let Ok(found) = self.targets.lookup(index) else {
+            // The targets keep the reason, for whoever asks why the scan has ended.
+            self.stop.stop();
+            return Some(Step::Ended);
+        };
+        let (Endpoint { host, port, service }, record) = found?;
         let Host::Address(ip) = host else {
             state.resolving += 1;
             let underway = self.underway(state, None);

@@ -59,6 +59,9 @@ pub enum TargetError {
     /// Its ports.
     #[error(transparent)]
     Ports(#[from] PortsError),
+    /// Ports of something to be excluded.
+    #[error("an exclusion has no ports: what is excluded is excluded at every port; write it without them")]
+    ExcludedPorts,
 }
 
 pub(super) fn parse(word: &str) -> Result<Parsed, TargetError> {

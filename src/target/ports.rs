@@ -142,17 +142,8 @@ impl Ports {
         self.0.binary_search_by_key(&port, |(port, _)| *port).ok()
     }
 
-    pub(super) fn at(&self, index: usize) -> (u16, Service) {
-        self.0[index]
-    }
-
-    /// The ports of both.
-    pub(super) fn union(&self, other: &Self) -> Result<Self, PortsError> {
-        let mut ports = self.iter().collect::<BTreeMap<_, _>>();
-        for (port, service) in other.iter() {
-            insert(&mut ports, port, service)?;
-        }
-        Ok(ports.into_iter().collect())
+    pub(super) fn at(&self, index: usize) -> Option<(u16, Service)> {
+        self.0.get(index).copied()
     }
 }
 

@@ -1,89 +1,81 @@
-//! Address space as disjoint spans: overlaps merged by a sweep over their ends, O(n log n) in the targets named.
+//! Address space as a sweep: ranges go in by their first address, and segments come out in which the same ranges lie.
+//!
+//! It holds one end for each different mark, however many ranges have it, because of those that are open the one that
+//! ends last outlives the others.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::{BTreeMap, BTreeSet};
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use super::record::Mark;
 
-use super::ports::{Ports, PortsError};
-
-/// Addresses of one family from the first to the last, both included, each with the same ports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Span {
+/// Addresses of one family from the first to the last, and all that is said of each of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Segment<'a> {
     pub(super) first: u128,
     pub(super) last: u128,
-    pub(super) ports: Ports,
+    /// The marks, with where each ends.
+    pub(super) marks: &'a BTreeMap<Mark, u128>,
 }
 
-/// The same endpoints as disjoint spans in ascending order, as few as can be; an address has the ports of every span it
-/// is in. On a conflict: the address at which it begins, and what it is.
-pub(super) fn disjoint(spans: Vec<Span>) -> Result<Vec<Span>, (u128, PortsError)> {
-    // (position, whether it opens, which ports); a span closes one after its last address, and one that ends with the
-    // address space never closes.
-    let mut ends = Vec::with_capacity(spans.len() * 2);
-    for Span { first, last, ports } in spans {
-        if let Some(after) = last.checked_add(1) {
-            ends.push((after, false, ports.clone()));
+/// The ranges of one family that are open.
+#[derive(Debug, Default)]
+pub(super) struct Sweep {
+    /// What was handed out lies before it.
+    at: u128,
+    open: BTreeMap<Mark, u128>,
+    /// The same, by their ends.
+    ends: BTreeSet<(u128, Mark)>,
+}
+
+impl Sweep {
+    /// Adds a range that begins no earlier than the one before it; what ends before that is handed out.
+    pub(super) fn add<E>(
+        &mut self,
+        (first, last): (u128, u128),
+        mark: Mark,
+        emit: impl FnMut(Segment<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.advance(Some(first), emit)?;
+        self.at = first;
+        match self.open.get_mut(&mark) {
+            Some(end) if *end >= last => return Ok(()),
+            Some(end) => {
+                self.ends.remove(&(*end, mark));
+                *end = last;
+            }
+            None => {
+                self.open.insert(mark, last);
+            }
         }
-        ends.push((first, true, ports));
+        self.ends.insert((last, mark));
+        Ok(())
     }
-    ends.sort_by_key(|(at, ..)| *at);
 
-    let mut result: Vec<Span> = Vec::new();
-    let mut open: BTreeMap<Ports, usize> = BTreeMap::new();
-    let mut ends = ends.into_iter().peekable();
-    while let Some((at, opens, ports)) = ends.next() {
-        change(&mut open, opens, &ports);
-        while let Some((_, opens, ports)) = ends.next_if(|(next, ..)| *next == at) {
-            change(&mut open, opens, &ports);
+    /// Hands out all that is open, and is as new.
+    pub(super) fn finish<E>(&mut self, emit: impl FnMut(Segment<'_>) -> Result<(), E>) -> Result<(), E> {
+        self.advance(None, emit)?;
+        self.at = 0;
+        Ok(())
+    }
+
+    fn advance<E>(&mut self, next: Option<u128>, mut emit: impl FnMut(Segment<'_>) -> Result<(), E>) -> Result<(), E> {
+        while let Some((end, _)) = self.ends.first().copied() {
+            if let Some(next) = next.filter(|next| *next <= end) {
+                if self.at < next {
+                    emit(Segment { first: self.at, last: next - 1, marks: &self.open })?;
+                    self.at = next;
+                }
+                break;
+            }
+            emit(Segment { first: self.at, last: end, marks: &self.open })?;
+            while let Some((_, mark)) = self.ends.first().copied().filter(|(last, _)| *last == end) {
+                self.ends.pop_first();
+                self.open.remove(&mark);
+            }
+            // After the last address of all nothing is open.
+            self.at = end.saturating_add(1);
         }
-        let mut sets = open.keys();
-        let Some(first_set) = sets.next() else { continue };
-        let ports = sets.try_fold(first_set.clone(), |all, set| all.union(set)).map_err(|error| (at, error))?;
-        let last = ends.peek().map_or(u128::MAX, |(next, ..)| next - 1);
-        match result.last_mut() {
-            Some(before) if before.last.checked_add(1) == Some(at) && before.ports == ports => before.last = last,
-            _ => result.push(Span { first: at, last, ports }),
-        }
+        Ok(())
     }
-    Ok(result)
-}
-
-fn change(open: &mut BTreeMap<Ports, usize>, opens: bool, ports: &Ports) {
-    let count = open.entry(ports.clone()).or_default();
-    if opens {
-        *count += 1;
-    } else if *count > 1 {
-        *count -= 1;
-    } else {
-        open.remove(ports);
-    }
-}
-
-/// Networks that are nobody's public address: RFC 1918, 6598, 3927, 1122, 4193, 4291.
-const NOT_PUBLIC: [IpNet; 9] = [
-    v4(Ipv4Addr::new(10, 0, 0, 0), 8),
-    v4(Ipv4Addr::new(172, 16, 0, 0), 12),
-    v4(Ipv4Addr::new(192, 168, 0, 0), 16),
-    v4(Ipv4Addr::new(100, 64, 0, 0), 10),
-    v4(Ipv4Addr::new(169, 254, 0, 0), 16),
-    v4(Ipv4Addr::new(127, 0, 0, 0), 8),
-    v6(0xfc00, 7),
-    v6(0xfe80, 10),
-    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
-];
-
-const fn v4(first: Ipv4Addr, prefix: u8) -> IpNet {
-    IpNet::V4(Ipv4Net::new_assert(first, prefix))
-}
-
-const fn v6(first: u16, prefix: u8) -> IpNet {
-    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0), prefix))
-}
-
-/// Whether any address from the first to the last may be public: all but what lies within one network that is not.
-pub(super) fn may_be_public(first: IpAddr, last: IpAddr) -> bool {
-    !NOT_PUBLIC.iter().any(|net| net.contains(&first) && net.contains(&last))
 }
 
 #[cfg(test)]
@@ -94,67 +86,59 @@ mod tests {
 
     use super::*;
 
-    fn span(first: u128, last: u128, ports: &str) -> Span {
-        Span { first, last, ports: Ports::parse(ports).unwrap() }
+    type Plain = (u128, u128, Vec<u32>);
+
+    fn sweep(ranges: &[(u128, u128, u32)]) -> Vec<Plain> {
+        let mut ranges = ranges.to_vec();
+        ranges.sort_unstable();
+        let (mut sweep, mut segments) = (Sweep::default(), Vec::new());
+        let mut emit = |segment: Segment<'_>| {
+            let marks = segment.marks.keys().filter_map(|mark| match mark {
+                Mark::Ports(number) => Some(*number),
+                Mark::Default | Mark::Reserved(_) | Mark::Excluded => None,
+            });
+            segments.push((segment.first, segment.last, marks.collect()));
+            Ok::<_, ()>(())
+        };
+        for (first, last, ports) in ranges {
+            sweep.add((first, last), Mark::Ports(ports), &mut emit).unwrap();
+        }
+        sweep.finish(&mut emit).unwrap();
+        segments
     }
 
     #[test]
-    fn neighbours_with_the_same_ports_become_one() {
-        let spans = vec![span(5, 9, "21"), span(0, 4, "21"), span(3, 6, "21")];
-        assert_eq!(disjoint(spans), Ok(vec![span(0, 9, "21")]));
-    }
-
-    #[test]
-    fn overlaps_have_the_ports_of_both() {
-        let spans = vec![span(0, 9, "21"), span(5, 14, "25")];
-        assert_eq!(disjoint(spans), Ok(vec![span(0, 4, "21"), span(5, 9, "21,25"), span(10, 14, "25")]));
+    fn overlaps_are_segments_of_their_own() {
+        let table = [
+            (vec![(0, 9, 1), (5, 14, 2)], vec![(0, 4, vec![1]), (5, 9, vec![1, 2]), (10, 14, vec![2])]),
+            (vec![(0, 9, 1), (2, 3, 1)], vec![(0, 1, vec![1]), (2, 9, vec![1])]),
+            (vec![(0, 4, 1), (3, 9, 1)], vec![(0, 2, vec![1]), (3, 9, vec![1])]),
+            (vec![(0, 9, 1), (0, 4, 2)], vec![(0, 4, vec![1, 2]), (5, 9, vec![1])]),
+            (vec![(7, 7, 1), (9, 9, 1)], vec![(7, 7, vec![1]), (9, 9, vec![1])]),
+        ];
+        for (ranges, expected) in table {
+            assert_eq!(sweep(&ranges), expected, "{ranges:?}");
+        }
     }
 
     #[test]
     fn the_end_of_the_address_space_is_an_address() {
-        let spans = vec![span(u128::MAX - 1, u128::MAX, "21"), span(u128::MAX, u128::MAX, "25")];
-        let expected = vec![span(u128::MAX - 1, u128::MAX - 1, "21"), span(u128::MAX, u128::MAX, "21,25")];
-        assert_eq!(disjoint(spans), Ok(expected));
-    }
-
-    #[test]
-    fn a_conflict_says_where_it_begins() {
-        let spans = vec![span(0, 9, "25"), span(5, 5, "25=ftp")];
-        assert!(matches!(disjoint(spans), Err((5, PortsError::Conflict { port: 25, .. }))));
-    }
-
-    #[test]
-    fn public_is_what_no_private_network_holds() {
-        let table = [
-            ("10.0.0.0", "10.255.255.255", false),
-            ("127.0.0.1", "127.0.0.1", false),
-            ("9.255.255.255", "10.0.0.1", true),
-            ("192.0.2.1", "192.0.2.1", true),
-            ("fd00::1", "fd00::2", false),
-            ("2001:db8::1", "2001:db8::1", true),
-            ("::1", "::1", false),
-        ];
-        for (first, last, public) in table {
-            assert_eq!(may_be_public(first.parse().unwrap(), last.parse().unwrap()), public, "{first}");
-        }
+        let segments = sweep(&[(u128::MAX - 1, u128::MAX, 1), (u128::MAX, u128::MAX, 2)]);
+        assert_eq!(segments, [(u128::MAX - 1, u128::MAX - 1, vec![1]), (u128::MAX, u128::MAX, vec![1, 2])]);
     }
 
     proptest! {
-        /// The spans hold just the endpoints named, each once, whatever overlaps.
+        /// The segments hold just what was said, each address once, whatever overlaps.
         #[test]
-        fn the_same_endpoints_each_once(named in prop::collection::vec((0u128..60, 0u128..20, 0usize..3), 1..12)) {
-            let lists = ["21", "25,587", "21,25"];
-            let spans: Vec<_> = named.iter().map(|(first, len, ports)| span(*first, first + len, lists[*ports])).collect();
-            let mut expected = BTreeSet::new();
-            for span in &spans {
-                expected.extend((span.first..=span.last).flat_map(|at| span.ports.iter().map(move |(port, _)| (at, port))));
-            }
-            let result = disjoint(spans).unwrap();
-            prop_assert!(result.windows(2).all(|pair| pair[0].last < pair[1].first));
-            let found: Vec<_> = result
-                .iter()
-                .flat_map(|span| (span.first..=span.last).flat_map(|at| span.ports.iter().map(move |(port, _)| (at, port))))
-                .collect();
+        fn the_same_marks_at_the_same_addresses(named in prop::collection::vec((0u128..60, 0u128..20, 0u32..3), 1..12)) {
+            let ranges: Vec<_> = named.iter().map(|(first, length, ports)| (*first, first + length, *ports)).collect();
+            let said = |(first, last, marks): Plain| {
+                (first..=last).flat_map(move |at| marks.clone().into_iter().map(move |mark| (at, mark)))
+            };
+            let expected: BTreeSet<_> = ranges.iter().flat_map(|(first, last, ports)| said((*first, *last, vec![*ports]))).collect();
+            let segments = sweep(&ranges);
+            prop_assert!(segments.windows(2).all(|pair| pair[0].1 < pair[1].0));
+            let found: Vec<_> = segments.into_iter().flat_map(said).collect();
             prop_assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
         }
     }

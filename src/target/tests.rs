@@ -1,7 +1,4 @@
-use std::collections::BTreeSet;
-
-use proptest::prelude::*;
-
+use super::scratch::Limits;
 use super::*;
 
 fn targets(words: &[&str], ports: &str, family: Family) -> Result<Targets, TargetsError> {
@@ -15,7 +12,7 @@ fn targets(words: &[&str], ports: &str, family: Family) -> Result<Targets, Targe
 fn all(targets: &Targets) -> Vec<String> {
     (0..targets.len())
         .map(|index| {
-            let Endpoint { host, port, service } = targets.endpoint(index).unwrap();
+            let Endpoint { host, port, service } = targets.endpoint(index).unwrap().unwrap();
             format!("{host} {port} {service}")
         })
         .collect()
@@ -36,7 +33,7 @@ fn endpoints_are_numbered_through() {
         "b.example 2525 smtp",
     ];
     assert_eq!(all(&targets), expected);
-    assert_eq!(targets.endpoint(targets.len()), None);
+    assert_eq!(targets.endpoint(targets.len()).unwrap(), None);
     assert_eq!(targets.ports().iter().map(|(port, _)| port).collect::<Vec<_>>(), [21, 25, 26, 2525]);
 }
 
@@ -58,10 +55,11 @@ fn families_are_left_out_and_counted() {
 
 #[test]
 fn a_network_costs_no_more_than_a_host() {
-    let size = |word| targets(&[word], "21", Family::Any).unwrap().blocks.len();
-    for network in ["10.0.0.0/8", "0.0.0.0/0", "2001:db8::/65"] {
+    let size = |word| targets(&[word], "21", Family::Any).unwrap().table().count();
+    for network in ["10.0.0.0/8", "16.0.0.0/4", "2001:db8::/65"] {
         assert_eq!(size(network), size("10.0.0.1"), "{network}");
     }
+    assert_eq!(size("0.0.0.0/0"), 13, "reserved networks are cut out");
 }
 
 #[test]
@@ -70,7 +68,7 @@ fn the_bound_is_two_to_the_63() {
     assert!(matches!(targets(&["2001:db8::/65"], "21,25", Family::Any), Err(TargetsError::TooMany(_))));
     let refused = targets(&["2001:db8::/64"], "21", Family::Any).unwrap_err().to_string();
     assert!(refused.contains("18446744073709551616 endpoints"), "{refused}");
-    let refused = targets(&["::/0"], "21", Family::Any).unwrap_err().to_string();
+    let refused = targets(&["::/0"], "21,25", Family::Any).unwrap_err().to_string();
     assert!(refused.contains("more than 2^128"), "{refused}");
 }
 
@@ -83,33 +81,179 @@ fn conflicts_name_the_host() {
 }
 
 #[test]
-fn public_space_is_told() {
-    let public = |word| targets(&[word], "21,25", Family::Any).unwrap().may_be_public();
-    assert!(!public("10.0.0.0/8"));
-    assert!(public("0.0.0.0/0"));
-    assert!(public("mail.example.com"));
+fn public_space_is_counted() {
+    let public = |words: &[&str]| targets(words, "21,25", Family::Any).unwrap().public_addresses();
+    assert_eq!(public(&["10.0.0.0/8"]), 0);
+    assert_eq!(public(&["10.0.0.0/8", "8.8.8.0/24", "8.8.8.0/25:26"]), 256);
+    assert_eq!(public(&["mail.example.com", "mx:example.com", "mail.example.com:26"]), 2);
+    assert!(targets(&["0.0.0.0/0"], "21", Family::Any).unwrap().may_be_public());
+    assert!(!targets(&["127.0.0.1", "::1"], "21", Family::Any).unwrap().may_be_public());
 }
 
-proptest! {
-    /// `endpoint` is a bijection from 0..len to the endpoints named.
-    #[test]
-    fn every_endpoint_has_one_number(nets in prop::collection::vec((0u8..4, 24u8..33), 1..6)) {
-        let words: Vec<_> = nets.iter().map(|(octet, prefix)| format!("10.0.{octet}.{}/{prefix}", octet * 50)).collect();
-        let targets = targets(&words.iter().map(String::as_str).collect::<Vec<_>>(), "21,25", Family::Any).unwrap();
-        let listed = all(&targets);
-        let set: BTreeSet<_> = listed.iter().collect();
-        prop_assert_eq!(set.len(), listed.len());
-        let hosts: BTreeSet<_> = words.iter().flat_map(|word| word.parse::<ipnet::Ipv4Net>().unwrap().trunc().network_range()).collect();
-        prop_assert_eq!(hosts.len() * 2, listed.len());
+#[test]
+fn endpoints_are_shown_as_targets() {
+    let words = ["10.0.0.1:21=ftp", "[2001:db8::1]:25=smtp", "host.example:2525=smtp", "mx:example.com:25=smtp"];
+    let targets = targets(&words, "465", Family::Any).unwrap();
+    let shown: Vec<_> = (0..targets.len()).map(|index| targets.endpoint(index).unwrap().unwrap().to_string()).collect();
+    assert_eq!(shown, words);
+}
+
+/// A builder to which some words are added and others excluded.
+fn builder(words: &[&str], exclusions: &[&str]) -> TargetsBuilder {
+    let mut builder = Targets::builder();
+    for word in words {
+        builder.add(word).unwrap();
+    }
+    for word in exclusions {
+        builder.exclude(word).unwrap();
+    }
+    builder
+}
+
+fn without(words: &[&str], exclusions: &[&str]) -> Result<Targets, TargetsError> {
+    builder(words, exclusions).build(&Ports::parse("25").unwrap(), Family::Any)
+}
+
+#[test]
+fn exclusion_beats_inclusion() {
+    let words = ["10.0.0.0/30", "10.0.0.2:26", "::5", "a.example", "a.example:26", "b.example", "mx:a.example"];
+    let targets = without(&words, &["10.0.0.1-10.0.0.2", "10.0.0.77", "::/64", "A.example."]).unwrap();
+    assert_eq!(all(&targets), ["10.0.0.0 25 smtp", "10.0.0.3 25 smtp", "b.example 25 smtp", "mx:a.example 25 smtp"]);
+    assert_eq!(targets.excluded(), 2 + 1 + 1, "of what was named, and names once");
+    let targets = without(&words, &["mx:a.example"]).unwrap();
+    assert_eq!((targets.len(), targets.excluded()), (4 + 1 + 1 + 2 + 1, 1));
+    // Nobody would be asked at that port.
+    assert_eq!(without(&["10.0.0.0/30", "10.0.0.1:25=ftp"], &["10.0.0.1"]).unwrap().len(), 3);
+    let error = without(&["10.0.0.0/30", "a.example"], &["10.0.0.0/8", "a.example"]).unwrap_err().to_string();
+    assert_eq!(error, "nothing is left to probe: all 5 addresses and names among the targets are excluded");
+}
+
+#[test]
+fn bad_exclusions_are_refused_in_words() {
+    assert_eq!(Targets::builder().exclude("10.0.0.0/8:25").unwrap_err(), TargetError::ExcludedPorts);
+    assert_eq!(Targets::builder().exclude("10.0.0.300").unwrap_err(), TargetError::NotAnAddress);
+    let error = Targets::builder().exclude_list("no.txt", &b"10.0.0.1\n # all\n ::1 b.example:25"[..]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no.txt:3:6: 'b.example:25': an exclusion has no ports: what is excluded is excluded at every port; write it \
+         without them"
+    );
+}
+
+#[test]
+fn reserved_networks_are_cut_out_of_wider_targets() {
+    let told = |words: &[&str]| {
+        let targets = without(words, &[]).unwrap();
+        targets.not_probed().iter().map(|part| format!("{} {}", part.network, part.addresses)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&["127.0.0.0/8", "10.2.3.0/24", "192.0.2.7"]), [""; 0]);
+    assert_eq!(told(&["96.0.0.0/3"]), ["100.64.0.0/10 4194304", "127.0.0.0/8 16777216"]);
+    assert_eq!(told(&["96.0.0.0/3", "64.0.0.0/2", "127.0.0.0/8"]), ["100.64.0.0/10 4194304"], "counted once");
+    assert_eq!(
+        told(&["240.0.0.0/8", "224.0.0.0/3"]),
+        ["224.0.0.0/4 268435456", "240.0.0.0/4 251658239", "255.255.255.255/32 1"]
+    );
+    let error = without(&["239.1.2.0/24", "ff02::1"], &[]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "nothing is left to probe: 224.0.0.0/4 is never probed (multicast, RFC 1112 §4); ff00::/8 is never probed \
+         (multicast, RFC 4291 §2.7)"
+    );
+    assert!(matches!(without(&["239.1.2.3"], &["224.0.0.0/4"]), Err(TargetsError::Excluded(1))));
+}
+
+#[test]
+fn names_lead_only_where_they_may() {
+    let targets =
+        without(&["localhost", "127.0.0.0/30", "192.168.7.0/24:26", "::1", "0.0.0.0/0"], &["127.0.0.2", "8.8.8.8"]);
+    let targets = targets.unwrap();
+    let admitted = |ip: &str| targets.admits(ip.parse().unwrap()).map_err(|reason| reason.to_string());
+    for ip in ["127.0.0.0", "127.0.0.1", "127.0.0.3", "::ffff:127.0.0.1", "192.168.7.255", "::1", "9.9.9.9", "2a00::1"]
+    {
+        assert_eq!(admitted(ip), Ok(()), "{ip}");
+    }
+    let table = [
+        ("127.0.0.2", "127.0.0.2 is excluded"),
+        ("::ffff:8.8.8.8", "8.8.8.8 is excluded"),
+        ("224.0.0.1", "224.0.0.1 is in 224.0.0.0/4, which is never probed (multicast, RFC 1112 §4)"),
+        (
+            "127.0.0.4",
+            "127.0.0.4 is in 127.0.0.0/8 (loopback, RFC 1122 §3.2.1.3): to probe it where a name leads there, name \
+             127.0.0.4 or 127.0.0.0/8 as a target too",
+        ),
+    ];
+    for (ip, reason) in table {
+        assert_eq!(admitted(ip), Err(reason.to_owned()));
+    }
+    for ip in ["10.0.0.1", "192.168.8.0", "192.168.6.255", "fe80::1", "::", "0.0.0.0"] {
+        assert!(admitted(ip).is_err(), "{ip}");
     }
 }
 
-trait NetworkRange {
-    fn network_range(&self) -> Vec<std::net::Ipv4Addr>;
+#[test]
+fn the_digest_is_of_the_set_and_not_of_the_words() {
+    let digest = |words: &[&str], exclusions: &[&str], family| {
+        builder(words, exclusions).build(&Ports::parse("25").unwrap(), family).unwrap().digest()
+    };
+    let words = ["10.0.0.0/24", "10.0.0.7:26", "a.example", "mx:a.example", "::1"];
+    let one = digest(&words, &["10.0.0.9", "b.example"], Family::Any);
+    let same: [(&[&str], &[&str]); 4] = [
+        (&["::1", "mx:a.example", "10.0.0.7:26", "10.0.0.0/24", "a.example"], &["b.example", "10.0.0.9"]),
+        (
+            &["[::1]:25", "MX:a.example", "10.0.0.7:25,26", "10.0.0.0-10.0.0.255", "A.Example."],
+            &["B.example", "10.0.0.9/32"],
+        ),
+        (
+            &["::1", "mx:a.example", "10.0.0.7:26", "10.0.0.0/25", "10.0.0.128/25", "10.0.0.64/26", "a.example"],
+            &["b.example", "10.0.0.9"],
+        ),
+        (
+            &["::1", "mx:a.example", "10.0.0.7:26=smtp", "10.0.0.0/24", "b.example", "a.example"],
+            &["b.example", "10.0.0.9"],
+        ),
+    ];
+    for (words, exclusions) in same {
+        assert_eq!(digest(words, exclusions, Family::Any), one, "{words:?}");
+    }
+    let others: [(&[&str], &[&str]); 8] = [
+        (&words[1..], &["10.0.0.9", "b.example"]),
+        (&["10.0.0.0/24", "10.0.0.7:587", "a.example", "mx:a.example", "::1"], &["10.0.0.9", "b.example"]),
+        (&["10.0.0.0/24", "10.0.0.7:26=ftp", "a.example", "mx:a.example", "::1"], &["10.0.0.9", "b.example"]),
+        (&["10.0.0.0/24", "10.0.0.8:26", "a.example", "mx:a.example", "::1"], &["10.0.0.9", "b.example"]),
+        (&["10.0.0.0/24", "10.0.0.7:26", "c.example", "mx:a.example", "::1"], &["10.0.0.9", "b.example"]),
+        (&["10.0.0.0/24", "10.0.0.7:26", "a.example", "mx:c.example", "::1"], &["10.0.0.9", "b.example"]),
+        (&words, &["10.0.0.9", "b.example", "192.0.2.1"]),
+        (&words, &["10.0.0.9", "mx:b.example"]),
+    ];
+    let mut digests: Vec<_> = others.iter().map(|(words, exclusions)| digest(words, exclusions, Family::Any)).collect();
+    digests.extend([one, digest(&words, &["10.0.0.9", "b.example"], Family::V4)]);
+    digests.extend([digest(&words[..1], &[], Family::Any), digest(&words[..1], &[], Family::V4)]);
+    let count = digests.len();
+    digests.sort_unstable();
+    digests.dedup();
+    assert_eq!(digests.len(), count, "each differs from each");
 }
 
-impl NetworkRange for ipnet::Ipv4Net {
-    fn network_range(&self) -> Vec<std::net::Ipv4Addr> {
-        (u32::from(self.network())..=u32::from(self.broadcast())).map(Into::into).collect()
-    }
+#[test]
+fn a_disk_that_fails_is_told() {
+    let nowhere = Limits { folder: "/nowhere/at/all".into(), sorting: 0, table: 0 };
+    let mut builder = TargetsBuilder::with_limits(nowhere);
+    builder.add("10.0.0.1").unwrap().add("10.0.0.3").unwrap();
+    let error = builder.build(&Ports::default(), Family::Any).unwrap_err().to_string();
+    assert!(error.starts_with("so many targets need a temporary file in ") && error.contains("TMPDIR"), "{error}");
 }
+
+#[test]
+fn a_table_that_cannot_be_read_is_no_end() {
+    let mut builder = TargetsBuilder::with_limits(Limits { sorting: 0, table: 0, ..Limits::default() });
+    builder.add("10.0.0.1").unwrap().add("a.example").unwrap();
+    let targets = builder.build(&Ports::parse("25").unwrap(), Family::Any).unwrap();
+    assert_eq!((all(&targets).len(), targets.failure()), (2, None));
+    targets.table().break_disk();
+    assert!(targets.endpoint(0).is_err());
+    assert!(targets.failure().unwrap().starts_with("cannot read the targets from their temporary file"));
+    let reason = targets.admits("10.0.0.1".parse().unwrap()).unwrap_err();
+    assert!(reason.starts_with("it cannot be told whether 10.0.0.1"), "{reason}");
+}
+
+mod model;

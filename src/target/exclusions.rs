@@ -1,0 +1,69 @@
+//! Addresses that are never to be probed, as disjoint ranges in memory: 8 bytes to a range of IPv4.
+
+use std::net::IpAddr;
+
+use super::parse::to_address;
+
+/// Ranges in ascending order that neither overlap nor adjoin.
+#[derive(Debug, Default)]
+pub(super) struct Exclusions {
+    v4: Vec<(u32, u32)>,
+    v6: Vec<(u128, u128)>,
+}
+
+impl Exclusions {
+    /// Adds a range that lies after all of its family.
+    pub(super) fn push(&mut self, ipv6: bool, first: u128, last: u128) {
+        if ipv6 {
+            match self.v6.last_mut().filter(|before| before.1.checked_add(1) == Some(first)) {
+                Some(before) => before.1 = last,
+                None => self.v6.push((first, last)),
+            }
+            return;
+        }
+        // Numbers of IPv4 addresses have no more than 32 bits.
+        let [first, last] = [first, last].map(|end| u32::try_from(end).unwrap_or(u32::MAX));
+        match self.v4.last_mut().filter(|before| before.1.checked_add(1) == Some(first)) {
+            Some(before) => before.1 = last,
+            None => self.v4.push((first, last)),
+        }
+    }
+
+    pub(super) fn contains(&self, ip: IpAddr) -> bool {
+        match ip {
+            IpAddr::V4(ip) => holds(&self.v4, &u32::from(ip)),
+            IpAddr::V6(ip) => holds(&self.v6, &u128::from(ip)),
+        }
+    }
+
+    /// The first and the last address of each.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> {
+        let v4 = self.v4.iter().map(|(first, last)| (IpAddr::V4((*first).into()), IpAddr::V4((*last).into())));
+        v4.chain(self.v6.iter().map(|(first, last)| (to_address(*first, true), to_address(*last, true))))
+    }
+}
+
+fn holds<N: Ord>(ranges: &[(N, N)], number: &N) -> bool {
+    let after = ranges.partition_point(|(first, _)| first <= number);
+    after.checked_sub(1).and_then(|before| ranges.get(before)).is_some_and(|(_, last)| number <= last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse::to_number;
+    use super::*;
+
+    #[test]
+    fn neighbours_become_one() {
+        let mut exclusions = Exclusions::default();
+        for (first, last) in [("10.0.0.0", "10.0.0.9"), ("10.0.0.10", "10.0.0.19"), ("::1", "::1"), ("::2", "::5")] {
+            let (first, last): (IpAddr, IpAddr) = (first.parse().unwrap(), last.parse().unwrap());
+            exclusions.push(first.is_ipv6(), to_number(first), to_number(last));
+        }
+        assert_eq!(exclusions.iter().count(), 2);
+        let table = [("9.255.255.255", false), ("10.0.0.0", true), ("10.0.0.19", true), ("10.0.0.20", false)];
+        for (ip, contained) in table.into_iter().chain([("::", false), ("::5", true), ("::6", false)]) {
+            assert_eq!(exclusions.contains(ip.parse().unwrap()), contained, "{ip}");
+        }
+    }
+}
