@@ -22,7 +22,7 @@ use crate::observation::{Observation, Outcome, Service};
 use crate::probe::{Network, Place, Prober, System};
 use crate::schedule::{Schedule, Stop};
 use crate::stats::Stats;
-use crate::target::{Endpoint, Found, Host, Names, NoAddress, Resolve, Resolver, Targets};
+use crate::target::{AnswerBook, Endpoint, Found, Host, Names, NoAddress, Resolve, Resolver, Targets};
 
 /// Rows on their way to the consumer. A slot whose row finds no room waits; a thousand is a few milliseconds of work.
 const ROWS_IN_TRANSIT: usize = 1024;
@@ -90,7 +90,7 @@ impl Scan {
     /// Outside a tokio runtime with its I/O and time drivers enabled.
     pub fn run(self) -> Observations {
         let Self { targets, prober, concurrency, seed, all } = self;
-        Run::new(targets, prober, Arc::new(Resolver), seed, all).start(concurrency)
+        Run::new(targets, prober, Arc::new(Resolver::system()), seed, all).start(concurrency)
     }
 }
 
@@ -148,7 +148,7 @@ impl<N: Network> Run<N> {
     fn new(targets: Targets, prober: Prober<N>, resolver: Arc<dyn Resolve>, seed: u64, all: bool) -> Self {
         Self {
             schedule: Schedule::new(targets.len(), seed),
-            names: Names::new(targets.family(), resolver),
+            names: Names::new(targets.family(), resolver, Arc::new(AnswerBook::temporary())),
             stats: Arc::new(Stats::new(targets.len(), targets.ports().clone())),
             stop: prober.stop.clone(),
             // Made before anything is begun: it takes some milliseconds, which would count as some endpoint's.

@@ -4,6 +4,8 @@
 //! costs no more memory than a /32, and an address named twice, or by overlapping networks, is one endpoint a port. Names
 //! stay names here (one endpoint a port); their addresses are found when their turn comes.
 
+mod answers;
+mod exchanges;
 mod list;
 pub(crate) mod names;
 mod parse;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 
 use sha2::Digest as _;
 
+pub(crate) use self::answers::AnswerBook;
 pub use self::list::{ListError, ListErrorKind};
 pub(crate) use self::names::{Found, Names, NoAddress, Resolve};
 pub use self::parse::TargetError;
