@@ -17,7 +17,7 @@ use crate::observation::Service;
 use crate::probe::{Interface, Neighbours, Prober, Settings, System, TlsClient, Uplink};
 use crate::scan::{self, Scan};
 use crate::schedule::{Agenda, Checkpoint, Order, Pace, Rate, Setup, Shard};
-use crate::target::{Names, Resolver, Targets};
+use crate::target::{AnswerBook, Names, Resolver, Targets};
 
 /// Open files that are not ours to use for connections: standard streams, outputs, the event queue, name resolution.
 const RESERVED_FILES: u64 = 64;
@@ -267,8 +267,14 @@ impl ScanBuilder {
             shard: config.shard,
             pace: pace.to_string(),
         };
-        let _ = resumes;
-        let names = Names::new(targets.family(), Arc::new(Resolver));
+        let names = self.names_log.filter(|_| targets.has_names());
+        let book = names.map_or_else(|| Ok(AnswerBook::temporary()), |path| AnswerBook::at(&path, resumes));
+        let book = Arc::new(book.map_err(Error::NamesLog)?);
+        let resolver = match config.resolvers.as_slice() {
+            [] => Resolver::system(),
+            servers => Resolver::new(servers).map_err(Error::Resolver)?,
+        };
+        let names = Names::new(targets.family(), Arc::new(resolver), book);
         let network = system(&config)?;
         let (agenda, notices) = Agenda::new(Setup {
             targets,

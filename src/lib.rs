@@ -26,7 +26,7 @@ pub use config::{Canary, Config, Leave, Limit, Profile, ScanBuilder};
 pub use error::Error;
 pub use notice::Notice;
 pub use observation::{Observation, Outcome, Service};
-pub use scan::{Observations, Scan};
+pub use scan::{NamesLog, Observations, Scan};
 pub use schedule::{Checkpoint, Rate, Shard, ShardError, Slowed, Stop};
 pub use stats::Stats;
 pub use target::{

@@ -7,6 +7,7 @@
 mod canary;
 
 use std::borrow::Cow;
+use std::io;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
@@ -27,7 +28,7 @@ use crate::observation::{Observation, Outcome, Service};
 use crate::probe::{Network, Prober, System};
 use crate::schedule::{Agenda, Checkpoint, Named, Shard, Stop, Task, Ticket, Underway, Work};
 use crate::stats::Stats;
-use crate::target::{Found, Host, Names, NoAddress, Place};
+use crate::target::{AnswerBook, Found, Host, Names, NoAddress, Place};
 
 /// Rows on their way to the consumer. A slot whose row finds no room waits; a thousand is a few milliseconds of work.
 const ROWS_IN_TRANSIT: usize = 1024;
@@ -140,7 +141,21 @@ pub struct Observations {
     slots: JoinSet<()>,
     agenda: Arc<Agenda>,
     notices: Option<mpsc::Receiver<Notice>>,
-    names_log: Option<Arc<std::fs::File>>,
+    names_log: NamesLog,
+}
+
+/// What names led to, where that is kept for another run.
+#[derive(Debug, Clone)]
+pub struct NamesLog(Arc<AnswerBook>);
+
+impl NamesLog {
+    /// Sees every answer so far onto the disk. It may take long, and keeps nobody else waiting.
+    ///
+    /// # Errors
+    /// What the system says, and which file it is.
+    pub fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
 }
 
 impl Observations {
@@ -157,6 +172,11 @@ impl Observations {
     /// What befalls the scan as a whole, for whoever asks first.
     pub fn notices(&mut self) -> Option<mpsc::Receiver<Notice>> {
         self.notices.take()
+    }
+
+    /// What names led to so far, for whoever keeps a checkpoint: it must be on the disk before the checkpoint is.
+    pub fn names_log(&self) -> NamesLog {
+        self.names_log.clone()
     }
 
     /// Why the scan had to end before its time, if it had to.
@@ -216,14 +236,14 @@ impl<N: Network> Run<N> {
         // A name may have any number of addresses, each of which takes a slot.
         let enough = if agenda.targets().has_names() { u64::MAX } else { agenda.stats().total() };
         let slots = usize::try_from(enough).unwrap_or(usize::MAX).min(self.settings.concurrency.get());
-        let names_log = None;
+        let names_log = Arc::clone(self.names.book());
         let run = Arc::new(self);
         let mut tasks: JoinSet<()> = JoinSet::new();
         run.watch_canaries(&mut tasks, &sender);
         for _ in 0..slots {
             tasks.spawn(Arc::clone(&run).slot(sender.clone()));
         }
-        Observations { rows, slots: tasks, agenda, notices: Some(notices), names_log }
+        Observations { rows, slots: tasks, agenda, notices: Some(notices), names_log: NamesLog(names_log) }
     }
 
     /// One slot: the next endpoint, and the next, until there are no more or nobody wants their rows.

@@ -53,7 +53,7 @@ impl Setting<'_> {
             builder.add(word).unwrap();
         }
         let targets = builder.build(&Ports::parse("21").unwrap(), Family::Any).unwrap();
-        let names = Names::new(Family::Any, Arc::new(network.clone()));
+        let names = Names::new(Family::Any, Arc::new(network.clone()), Arc::new(AnswerBook::temporary()));
         let (agenda, notices) = Agenda::new(Setup {
             order: Order::new(targets.len(), 7, Shard::WHOLE),
             targets,

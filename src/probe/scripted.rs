@@ -24,7 +24,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use super::icmp::IcmpError;
 use super::network::{Failure, Network, Stream};
 use crate::target::names::Exchange;
-use crate::target::{NoAddress, Resolve};
+use crate::target::{Family, NoAddress, Resolve};
 
 /// What a peer does.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -253,7 +253,8 @@ impl Network for Scripted {
 }
 
 impl Resolve for Scripted {
-    fn addresses<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, NoAddress>> {
+    fn addresses<'a>(&'a self, name: &'a str, _: Family) -> BoxFuture<'a, Result<Vec<IpAddr>, NoAddress>> {
+        let name = name.strip_suffix('.').unwrap_or(name);
         let addresses = self.0.names.get(name).cloned().ok_or_else(|| NoAddress::None("no such name".into()));
         Box::pin(future::ready(addresses))
     }

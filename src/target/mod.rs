@@ -13,9 +13,11 @@
 //! What lists name may be more than memory holds: past a few megabytes, both the words and the table are in temporary
 //! files. In memory are exclusions, each different set of ports, and a sparse index.
 
+mod answers;
 mod assembly;
 mod builder;
 mod digest;
+mod exchanges;
 mod exclusions;
 mod interned;
 mod list;
@@ -37,9 +39,12 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub(crate) use self::answers::AnswerBook;
 pub use self::builder::TargetsBuilder;
 pub use self::list::{ListError, ListErrorKind};
-pub(crate) use self::names::{Found, Names, NoAddress, Resolve};
+#[cfg(test)]
+pub(crate) use self::names::Resolve;
+pub(crate) use self::names::{Found, Names, NoAddress};
 pub use self::parse::TargetError;
 pub(crate) use self::place::Place;
 pub use self::ports::{Ports, PortsError};

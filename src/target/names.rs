@@ -1,28 +1,45 @@
 //! Names to addresses, each name once: the ports of a name share one answer, and so do slots that ask at the same time.
 //!
-//! That a name has no address is an answer. That nobody could say is none, and is asked for again.
+//! That a name has no address is an answer, and is kept with the others in the [`AnswerBook`]; so is what was found of a
+//! domain's exchanges when one of them could not be found out, since rows were made of it. That nobody could say is no
+//! answer: it is remembered for a minute, so that the ports of a name do not wait for a dead resolver one after the other,
+//! and then asked again. In memory are the names that are asked for at this moment, and a bounded number of those.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OnceCell, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, timeout};
 
+use super::answers::AnswerBook;
+use super::exchanges;
 use super::{Family, Host};
 
-/// How many names are asked for at once: the system's resolver holds a thread for each.
+/// How many names are asked for at once. Each is two questions; the resolver of a small router takes 150 (dnsmasq).
 const MAX_QUESTIONS: usize = 32;
 
-/// How long one question may take; resolvers ask two or three servers twice, five seconds each.
+/// How long one name may take; resolvers ask two or three servers twice, five seconds each.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long to wait before asking again what nobody could say.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// How long it is remembered that nobody could say.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// Of how many names that is remembered at most.
+const MAX_REMEMBERED: usize = 1024;
+
+/// More addresses of one name than this are told and not probed: whoever owns a name can give it thousands.
+const MAX_ADDRESSES: usize = 256;
 
 /// What a name leads to, or why it leads nowhere.
 pub(crate) type Answer = Result<Arc<[Found]>, NoAddress>;
@@ -32,7 +49,7 @@ pub(crate) type Answer = Result<Arc<[Found]>, NoAddress>;
 pub(crate) struct Found {
     /// The mail exchange that it belongs to, for the `mx:` of a domain.
     pub(crate) exchange: Option<Exchange>,
-    /// The address, or why the exchange has none.
+    /// The address, or why there is none.
     pub(crate) address: Result<IpAddr, NoAddress>,
 }
 
@@ -53,143 +70,199 @@ pub(crate) enum NoAddress {
     Unknown(Arc<str>),
 }
 
-/// Who is asked for names.
+/// Who is asked for names. A name that ends in a dot is looked up as it stands, in no search domain.
 pub(crate) trait Resolve: fmt::Debug + Send + Sync {
-    /// The addresses of a name, of both families.
-    fn addresses<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, NoAddress>>;
+    /// The addresses of a name, of both families. Where there are none of the wanted ones because these could not be
+    /// found out, that is the answer, whatever is known of the others.
+    fn addresses<'a>(&'a self, name: &'a str, wanted: Family) -> BoxFuture<'a, Result<Vec<IpAddr>, NoAddress>>;
 
-    /// The mail exchanges of a domain (RFC 5321 §5.1).
-    #[expect(dead_code, reason = "the `mx:` of a domain is not followed yet")]
+    /// The mail exchanges of a domain (RFC 5321 §5.1); none where it names none. The root is called `.`.
     fn exchanges<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Vec<Exchange>, NoAddress>>;
 }
 
-/// Answers given so far; it grows with the names that the user listed, never with the addresses probed.
+/// Gives the answers, each from the book if it is there.
 #[derive(Debug)]
 pub(crate) struct Names {
     family: Family,
     resolver: Arc<dyn Resolve>,
-    answers: Mutex<HashMap<u64, Arc<OnceCell<Answer>>>>,
+    book: Arc<AnswerBook>,
+    asking: Mutex<Asking>,
+    unknown: Mutex<Unknown>,
     questions: Semaphore,
 }
 
 impl Names {
-    pub(crate) fn new(family: Family, resolver: Arc<dyn Resolve>) -> Self {
-        Self { family, resolver, answers: Mutex::default(), questions: Semaphore::new(MAX_QUESTIONS) }
+    pub(crate) fn new(family: Family, resolver: Arc<dyn Resolve>, book: Arc<AnswerBook>) -> Self {
+        let questions = Semaphore::new(MAX_QUESTIONS);
+        Self { family, resolver, book, asking: Mutex::default(), unknown: Mutex::default(), questions }
+    }
+
+    /// What is known so far, on disk.
+    pub(crate) fn book(&self) -> &Arc<AnswerBook> {
+        &self.book
     }
 
     /// What a name or the `mx:` of a domain leads to in the wanted family; it is asked for where nobody has asked before.
     /// `record` is its number in the targets.
+    ///
+    /// A book that cannot be read or written makes the answer unknown: it must neither lose a row nor pass for a verdict.
     pub(crate) async fn answer(&self, record: u64, host: &Host) -> Answer {
-        let cell = {
-            let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(answers.entry(record).or_default())
-        };
-        let name = match host {
-            Host::Name(name) => name,
-            Host::Mx(_) => return Err(NoAddress::Unknown("the mail exchanges of a domain cannot be found yet".into())),
-            Host::Address(ip) => return Ok([Found { exchange: None, address: Ok(*ip) }].into()),
-        };
-        cell.get_or_init(|| self.ask(name)).await.clone()
+        if let Host::Address(_) = host {
+            return self.ask(host).await;
+        }
+        let question = self.join(record);
+        question.answer.get_or_init(|| self.find(record, host)).await.clone()
     }
 
-    async fn ask(&self, name: &str) -> Answer {
+    /// Takes part in a question, whether or not somebody asks it already.
+    fn join(&self, record: u64) -> Question<'_> {
+        let mut asking = lock(&self.asking);
+        let (waiting, answer) = asking.entry(record).or_default();
+        *waiting += 1;
+        Question { asking: &self.asking, record, answer: Arc::clone(answer) }
+    }
+
+    async fn find(&self, record: u64, host: &Host) -> Answer {
+        if let Some(answer) = self.in_book(move |book| book.get(record)).await? {
+            return answer;
+        }
+        if let Some(reason) = lock(&self.unknown).recall(record) {
+            return Err(NoAddress::Unknown(reason));
+        }
+        let answer = self.ask(host).await;
+        match &answer {
+            Err(NoAddress::Unknown(reason)) => lock(&self.unknown).remember(record, Arc::clone(reason)),
+            Ok(_) | Err(NoAddress::None(_)) => {
+                let copy = answer.clone();
+                self.in_book(move |book| book.put(record, &copy)).await?;
+            }
+        }
+        answer
+    }
+
+    /// Reads or writes the book on a thread of its own: a disk that stalls must not stop a clock.
+    async fn in_book<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&AnswerBook) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, NoAddress> {
+        let book = Arc::clone(&self.book);
+        let acted = spawn_blocking(move || act(&book)).await.unwrap_or_else(|failure| Err(failure.into()));
+        acted.map_err(|error| NoAddress::Unknown(error.to_string().into()))
+    }
+
+    async fn ask(&self, host: &Host) -> Answer {
+        match host {
+            Host::Address(ip) => Ok([Found { exchange: None, address: Ok(*ip) }].into()),
+            Host::Name(name) => self.addresses(name, None).await.map(Into::into),
+            Host::Mx(domain) => self.follow(domain).await,
+        }
+    }
+
+    /// Where the mail exchanges of a domain are. What keeps one from having an address is told in its place.
+    async fn follow(&self, domain: &str) -> Answer {
+        let exchanges = self.insist(|| self.resolver.exchanges(domain)).await?;
+        let found = exchanges::in_order(exchanges)?.into_iter().map(async |(exchange, flaw)| {
+            let nowhere = |reason| vec![Found { exchange: Some(exchange.clone()), address: Err(reason) }];
+            if let Some(flaw) = flaw {
+                return nowhere(flaw);
+            }
+            // An exchange is named in full: search domains are for people.
+            let absolute = format!("{}.", exchange.name);
+            self.addresses(&absolute, Some(&exchange)).await.unwrap_or_else(nowhere)
+        });
+        Ok(join_all(found).await.into_iter().flatten().collect())
+    }
+
+    async fn addresses(&self, name: &str, exchange: Option<&Exchange>) -> Result<Vec<Found>, NoAddress> {
+        let addresses = self.insist(|| self.resolver.addresses(name, self.family)).await?;
+        let mut wanted = addresses.iter().copied().filter(|ip| self.family.has(*ip));
+        let found = |address| Found { exchange: exchange.cloned(), address };
+        let mut list: Vec<_> = wanted.by_ref().take(MAX_ADDRESSES).map(|ip| found(Ok(ip))).collect();
+        match wanted.count() {
+            0 => {}
+            more => list.push(found(Err(NoAddress::Unknown(
+                format!("{more} more addresses of the name are not probed: it has more than {MAX_ADDRESSES}").into(),
+            )))),
+        }
+        match (list.is_empty(), addresses.is_empty()) {
+            (false, _) => Ok(list),
+            (true, true) => Err(NoAddress::None("the name has no address".into())),
+            (true, false) => Err(NoAddress::None("the name has addresses of the other family only".into())),
+        }
+    }
+
+    /// Asks until there is an answer, or until it makes no sense any more.
+    async fn insist<'a, T>(
+        &self,
+        ask: impl Fn() -> BoxFuture<'a, Result<T, NoAddress>> + Send,
+    ) -> Result<T, NoAddress> {
         let mut pauses = PAUSES.into_iter();
         loop {
             let asked = {
                 // The semaphore is never closed.
                 let _permit = self.questions.acquire().await;
-                timeout(PATIENCE, self.resolver.addresses(name)).await
+                timeout(PATIENCE, ask()).await
             };
             let answer = asked.unwrap_or_else(|_| Err(NoAddress::Unknown("the resolver does not answer".into())));
             match (&answer, pauses.next()) {
                 (Err(NoAddress::Unknown(_)), Some(pause)) => sleep(pause).await,
-                _ => return answer.and_then(|addresses| self.wanted(&addresses)),
+                _ => return answer,
             }
         }
     }
+}
 
-    fn wanted(&self, addresses: &[IpAddr]) -> Answer {
-        let found = |ip| Found { exchange: None, address: Ok(ip) };
-        let wanted: Arc<[_]> = addresses.iter().copied().filter(|ip| self.family.has(*ip)).map(found).collect();
-        match (wanted.is_empty(), addresses.is_empty()) {
-            (false, _) => Ok(wanted),
-            (true, true) => Err(NoAddress::None("the name has no address".into())),
-            (true, false) => Err(NoAddress::None("the name has addresses of the other family only".into())),
+/// The questions that are being asked: how many wait for the answer, and the answer.
+type Asking = HashMap<u64, (usize, Arc<OnceCell<Answer>>)>;
+
+/// One that waits for an answer. The last one to leave takes the question away.
+struct Question<'a> {
+    asking: &'a Mutex<Asking>,
+    record: u64,
+    answer: Arc<OnceCell<Answer>>,
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        let mut asking = lock(self.asking);
+        if let Entry::Occupied(mut question) = asking.entry(self.record) {
+            question.get_mut().0 -= 1;
+            if question.get().0 == 0 {
+                question.remove();
+            }
         }
     }
+}
+
+/// What nobody could say lately, the oldest first.
+#[derive(Debug, Default)]
+struct Unknown(VecDeque<(Instant, u64, Arc<str>)>);
+
+impl Unknown {
+    fn remember(&mut self, record: u64, reason: Arc<str>) {
+        self.forget();
+        if self.0.len() >= MAX_REMEMBERED {
+            self.0.pop_front();
+        }
+        self.0.push_back((Instant::now(), record, reason));
+    }
+
+    fn recall(&mut self, record: u64) -> Option<Arc<str>> {
+        self.forget();
+        self.0.iter().find(|(_, of, _)| *of == record).map(|(.., reason)| Arc::clone(reason))
+    }
+
+    fn forget(&mut self) {
+        while self.0.front().is_some_and(|(at, ..)| at.elapsed() >= REMEMBERED) {
+            self.0.pop_front();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::VecDeque;
-    use std::future::{pending, ready};
-
-    use futures::FutureExt;
-    use tokio::time::Instant;
-
-    use super::*;
-
-    /// Answers in turn; then never again.
-    #[derive(Debug)]
-    struct Scripted(Mutex<VecDeque<Result<Vec<IpAddr>, NoAddress>>>);
-
-    impl Resolve for Scripted {
-        fn addresses<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, NoAddress>> {
-            self.0.lock().unwrap().pop_front().map_or_else(|| pending().boxed(), |answer| ready(answer).boxed())
-        }
-
-        fn exchanges<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<Exchange>, NoAddress>> {
-            pending().boxed()
-        }
-    }
-
-    fn names(family: Family, answers: impl IntoIterator<Item = Result<Vec<IpAddr>, NoAddress>>) -> Names {
-        Names::new(family, Arc::new(Scripted(Mutex::new(answers.into_iter().collect()))))
-    }
-
-    fn ips(list: &[&str]) -> Vec<IpAddr> {
-        list.iter().map(|ip| ip.parse().unwrap()).collect()
-    }
-
-    fn found(list: &[&str]) -> Arc<[Found]> {
-        ips(list).into_iter().map(|ip| Found { exchange: None, address: Ok(ip) }).collect()
-    }
-
-    fn name() -> Host {
-        Host::Name("mail.example".into())
-    }
-
-    #[tokio::test]
-    async fn each_name_is_asked_for_once_and_filtered() {
-        let names = names(Family::V4, [Ok(ips(&["::1", "127.0.0.1"]))]);
-        assert_eq!(names.answer(0, &name()).await, Ok(found(&["127.0.0.1"])));
-        assert_eq!(names.answer(0, &name()).await, Ok(found(&["127.0.0.1"])), "nobody would answer again");
-    }
-
-    #[tokio::test]
-    async fn no_address_has_its_reason() {
-        let none = |reason: &str| Err(NoAddress::None(reason.into()));
-        let no_such = Err(NoAddress::None("no such name".into()));
-        let names = names(Family::V6, [Ok(vec![]), Ok(ips(&["127.0.0.1"])), no_such]);
-        assert_eq!(names.answer(0, &name()).await, none("the name has no address"));
-        assert_eq!(names.answer(1, &name()).await, none("the name has addresses of the other family only"));
-        assert_eq!(names.answer(2, &name()).await, none("no such name"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_nobody_could_say_is_asked_again() {
-        let unknown = || Err(NoAddress::Unknown("try again".into()));
-        let names =
-            names(Family::Any, [unknown(), unknown(), Ok(ips(&["127.0.0.1"])), unknown(), unknown(), unknown()]);
-        assert_eq!(names.answer(0, &name()).await, Ok(found(&["127.0.0.1"])));
-        assert_eq!(names.answer(1, &name()).await, Err(NoAddress::Unknown("try again".into())));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_resolver_that_never_answers_has_a_deadline() {
-        let begun = Instant::now();
-        let answer = names(Family::Any, []).answer(0, &name()).await;
-        assert_eq!(answer, Err(NoAddress::Unknown("the resolver does not answer".into())));
-        assert_eq!(begun.elapsed().as_secs(), 3 * 30 + 1 + 4);
-    }
-}
+#[path = "names_tests.rs"]
+mod tests;

@@ -2,10 +2,13 @@
 //!
 //! Grammar: `HOST[:PORTS]`, where HOST is `10.0.0.5`, `10.0.0.0/16`, `10.0.0.1-10.0.3.9`, `2001:db8::1`,
 //! `2001:db8::/120`, `[2001:db8::1]`, or a name; IPv6 with ports needs its brackets. Host bits of a CIDR are ignored, as
-//! everywhere in the field. Names are LDH names (RFC 1123 §2.1, plus `_`); nothing is resolved here.
+//! everywhere in the field. Names are LDH names (RFC 1123 §2.1, plus `_`), or internationalised ones, which are brought
+//! into their `xn--` form (UTS 46); nothing is resolved here.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use idna::AsciiDenyList;
+use idna::uts46::{DnsLength, Hyphens, Uts46};
 use ipnet::IpNet;
 
 use super::ports::{Ports, PortsError};
@@ -53,9 +56,11 @@ pub enum TargetError {
         "it is neither an address nor a host name: names have letters, digits, '-' and '_' between dots, at most 63 in a label and 253 in all"
     )]
     Name,
-    /// A name that is not ASCII.
-    #[error("internationalised names are not understood yet: write the name in its xn-- form")]
-    NotAscii,
+    /// A name that is not ASCII, and none that IDNA has.
+    #[error(
+        "it is not an internationalised name: it has a character, or an order of characters, that no name may have (UTS 46)"
+    )]
+    Idn,
     /// Its ports.
     #[error(transparent)]
     Ports(#[from] PortsError),
@@ -139,15 +144,14 @@ fn parse_host(host: &str) -> Result<HostSpec, TargetError> {
     parse_name(host).map(HostSpec::Name)
 }
 
-/// A name is compared and shown in lower case, without the root's dot.
-fn parse_name(name: &str) -> Result<String, TargetError> {
+/// A name is compared and shown in lower case, in ASCII, and without the root's dot. Only a name of one label keeps that
+/// dot: it is what tells `intranet.` from an `intranet` that is looked for in the search domains.
+pub(super) fn parse_name(name: &str) -> Result<String, TargetError> {
     if name.contains(':') {
         return Err(TargetError::NotAnAddress);
     }
-    if !name.is_ascii() {
-        return Err(TargetError::NotAscii);
-    }
-    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let ascii = to_ascii(name)?;
+    let name = ascii.strip_suffix('.').unwrap_or(&ascii);
     let last_is_number =
         name.rsplit('.').next().is_some_and(|label| !label.is_empty() && label.bytes().all(|b| b.is_ascii_digit()));
     if last_is_number {
@@ -163,7 +167,18 @@ fn parse_name(name: &str) -> Result<String, TargetError> {
     if name.len() > 253 || !name.split('.').all(good_label) {
         return Err(TargetError::Name);
     }
-    Ok(name)
+    Ok(if name.contains('.') { name.to_owned() } else { ascii })
+}
+
+/// The form of a name that DNS has. What is ASCII already may be a name that UTS 46 would refuse: it may exist all the same.
+fn to_ascii(name: &str) -> Result<String, TargetError> {
+    if name.is_ascii() {
+        return Ok(name.to_ascii_lowercase());
+    }
+    // The label that comes out begins with `xn--`, whatever hyphens went in; lengths are looked at with those of every name.
+    let ascii =
+        Uts46::new().to_ascii(name.as_bytes(), AsciiDenyList::EMPTY, Hyphens::CheckFirstLast, DnsLength::Ignore);
+    ascii.map(Into::into).map_err(|_| TargetError::Idn)
 }
 
 /// An address as a number within its family.
@@ -216,6 +231,18 @@ mod tests {
             ("mx:example.com:25", HostSpec::Mx("example.com".into()), Some("25")),
             ("_smtp.a_b.example", HostSpec::Name("_smtp.a_b.example".into()), None),
             ("10-0-0-5.example", HostSpec::Name("10-0-0-5.example".into()), None),
+            ("intranet", HostSpec::Name("intranet".into()), None),
+            ("Intranet.:25", HostSpec::Name("intranet.".into()), Some("25")),
+            ("bücher.example", HostSpec::Name("xn--bcher-kva.example".into()), None),
+            ("BÜCHER.Example.", HostSpec::Name("xn--bcher-kva.example".into()), None),
+            ("xn--bcher-kva.example", HostSpec::Name("xn--bcher-kva.example".into()), None),
+            ("mx:Bu\u{308}cher.example:25", HostSpec::Mx("xn--bcher-kva.example".into()), Some("25")),
+            ("straße.example", HostSpec::Name("xn--strae-oqa.example".into()), None),
+            ("例え。テスト", HostSpec::Name("xn--r8jz45g.xn--zckzah".into()), None),
+            ("_smtp.bücher.example", HostSpec::Name("_smtp.xn--bcher-kva.example".into()), None),
+            ("r3---a.bücher.example", HostSpec::Name("r3---a.xn--bcher-kva.example".into()), None),
+            // Not a name that IDNA has, but one that a zone can have.
+            ("xn--a.example", HostSpec::Name("xn--a.example".into()), None),
         ];
         for (word, host, ports) in table {
             let ports = ports.map(|ports| Ports::parse(ports).unwrap());
@@ -246,7 +273,14 @@ mod tests {
             ("-a.example", TargetError::Name),
             ("a b", TargetError::Name),
             ("", TargetError::Name),
-            ("bücher.example", TargetError::NotAscii),
+            (".", TargetError::Name),
+            ("b\u{fffd}cher.example", TargetError::Idn),
+            ("mx:\u{308}bucher.example", TargetError::Idn),
+            ("a\u{200b}.\u{200b}.example", TargetError::Name),
+            ("bü cher.example", TargetError::Name),
+            ("-bücher.example", TargetError::Idn),
+            ("host／24", TargetError::Name),
+            ("１０.0.0.1", TargetError::NotAnAddress),
             ("mx:10.0.0.1", TargetError::NotAnAddress),
             ("host:", TargetError::Ports(PortsError::Empty)),
             ("host:ssh", TargetError::Ports(PortsError::NotAPort("ssh".into()))),

@@ -185,7 +185,8 @@ fn names_lead_to_all_their_addresses_or_to_a_row_that_says_why_not() {
         return skip(&why);
     }
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("nsswitch.conf"), "hosts: files\n").unwrap();
+    // Names that end in `.invalid` are not asked for (RFC 6761 §6.4).
+    std::fs::write(folder.path().join("resolv.conf"), "nameserver 127.0.0.1\n").unwrap();
     let (first, second) = (ClosedPort::new(), ClosedPort::new());
     let hosts = format!(
         "{} two.example\n{} two.example\n::1 two.example six.example\n",
@@ -197,13 +198,14 @@ fn names_lead_to_all_their_addresses_or_to_a_row_that_says_why_not() {
     let words =
         ["two.example", "TWO.example.", "six.example", "nosuch.invalid"].map(|name| format!("{name}:{port}=smtp"));
     let command = scan(words.iter().map(String::as_str).chain(["-4", "--all", "-q"]));
-    let mounts = "mount --bind hosts /etc/hosts\nmount --bind nsswitch.conf /etc/nsswitch.conf";
+    let mounts = "mount --bind hosts /etc/hosts\nmount --bind resolv.conf /etc/resolv.conf";
     let ended = run(through_shell(unshare, mounts, &command).current_dir(folder.path()));
     let mut rows = ended.rows();
     let ip = |row: &Value| row["ip"].as_str().map(|ip| ip.parse::<IpAddr>().unwrap());
     rows.sort_by_key(|row| (ip(row), row["name"].to_string()));
     let expected = [
-        json!({"name": "nosuch.invalid", "ip": null, "outcome": "unresolved", "attempts": null}),
+        json!({"name": "nosuch.invalid", "ip": null, "outcome": "unresolved", "detail": "no such name",
+            "attempts": null}),
         json!({"name": "six.example", "ip": null, "outcome": "unresolved",
             "detail": "the name has addresses of the other family only"}),
         json!({"name": "two.example", "ip": first.address.ip().to_string(), "outcome": "refused"}),
@@ -213,8 +215,6 @@ fn names_lead_to_all_their_addresses_or_to_a_row_that_says_why_not() {
     for (row, expected) in rows.iter().zip(expected) {
         assert_eq!(differences(row, &expected), [""; 0]);
     }
-    let reason = rows[0]["detail"].as_str().unwrap();
-    assert!(reason.contains("not known"), "{reason}");
 }
 
 /// One at a time, so that the order of connections is the order of starts.
