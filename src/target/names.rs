@@ -24,7 +24,7 @@ use super::exchanges;
 use super::{Family, Host};
 
 /// How many names are asked for at once. Each is two questions; the resolver of a small router takes 150 (dnsmasq).
-const MAX_QUESTIONS: usize = 32;
+pub(super) const MAX_QUESTIONS: usize = 32;
 
 /// How long one name may take; resolvers ask two or three servers twice, five seconds each.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -4,9 +4,9 @@
 //! LDAP) is not asked. With servers of the user's own neither file is read: the answers are those servers' answers, and
 //! only `localhost` is known without them (RFC 6761 §6.3).
 //!
-//! A name with fewer dots than `ndots` (that is, with none) is looked for in each search domain, then as it stands. Any
-//! other, and one that ends in a dot, is looked up as it stands and not in the search domains after that: a wildcard
-//! there must not pass for the host that the user named. The exchanges of a domain are always looked up as it stands.
+//! A name with fewer dots than `ndots` (one, unless `/etc/resolv.conf` says otherwise) is looked for in each search domain,
+//! then as it stands. Any other, and one that ends in a dot, is looked up as it stands and not in the search domains after
+//! that: a wildcard there must not pass for the host that the user named. A domain's exchanges are never searched for.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::{Query, ResponseCode};
@@ -25,7 +26,7 @@ use hickory_resolver::system_conf::read_system_conf;
 use hickory_resolver::{Hosts, TokioResolver};
 
 use super::Family;
-use super::names::{Exchange, NoAddress, Resolve};
+use super::names::{Exchange, MAX_QUESTIONS, NoAddress, Resolve};
 
 /// Asks DNS.
 #[derive(Debug)]
@@ -137,11 +138,9 @@ impl Setup {
     }
 
     async fn addresses(&self, name: &Name, wanted: Family) -> Result<Vec<IpAddr>, Miss> {
-        let lines = [RecordType::A, RecordType::AAAA]
-            .into_iter()
-            .filter_map(|kind| self.hosts.lookup_static_host(&Query::query(name.clone(), kind)));
-        let known =
-            sorted(lines.flat_map(|line| line.answers().iter().filter_map(|r| address(&r.data)).collect::<Vec<_>>()));
+        let of_kind = |kind| self.hosts.lookup_static_host(&Query::query(name.clone(), kind));
+        let lines: Vec<_> = [RecordType::A, RecordType::AAAA].into_iter().filter_map(of_kind).collect();
+        let known = sorted(lines.iter().flat_map(Lookup::answers).filter_map(|record| address(&record.data)));
         if !known.is_empty() {
             return Ok(known);
         }
@@ -192,6 +191,8 @@ impl Dns {
         // What was answered is remembered elsewhere, and who did not answer is asked again from there.
         options.cache_size = 0;
         options.attempts = 0;
+        // One connection takes all questions that can be under way, of two for each name.
+        options.max_active_requests = 2 * MAX_QUESTIONS;
         let ndots = options.ndots;
         let resolver = |server: &NameServerConfig| {
             let config = ResolverConfig::from_name_servers(vec![server.clone()]);

@@ -1,7 +1,8 @@
 //! Against servers on loopback addresses: no question leaves the machine.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use hickory_resolver::system_conf::parse_resolv_conf;
 
 use super::super::Host;
@@ -25,6 +26,8 @@ alias.example CNAME alias2.example
 alias2.example CNAME both.example
 bare.example CNAME both.example ALONE
 dangling.example CNAME gone.example
+round.example CNAME about.example ALONE
+about.example CNAME round.example ALONE
 empty-alias.example CNAME neither.example
 servfail.example ANY SERVFAIL
 refused.example ANY REFUSED
@@ -90,6 +93,7 @@ async fn answers_are_told_apart() {
         ("dangling.example", Family::Any, no_name.clone()),
         ("neither.example", Family::Any, no_data.clone()),
         ("empty-alias.example", Family::Any, no_data.clone()),
+        ("round.example", Family::Any, no_data.clone()),
         ("servfail.example", Family::Any, servfail.clone()),
         ("refused.example", Family::Any, Err(unknown("the resolver answered REFUSED"))),
         ("half.example", Family::Any, addresses("127.0.0.1")),
@@ -261,4 +265,30 @@ async fn a_domain_leads_to_its_exchanges() {
         "60 10.0.0.1: the mail exchange is an address: an MX must name a host (RFC 5321 §5.1)",
     ];
     assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+/// More names than a resolver's connection takes questions: none is lost, over UDP or over TCP.
+#[tokio::test]
+async fn many_names_at_once() {
+    let zone: Vec<_> = (0..400u16)
+        .map(|number| {
+            let [high, low] = number.to_be_bytes();
+            let truncated = if number % 2 == 0 { format!("h{number}.example A TRUNCATED\n") } else { String::new() };
+            format!("{truncated}h{number}.example A 127.1.{high}.{low}")
+        })
+        .collect();
+    let server = DnsServer::start(&zone.join("\n")).await;
+    let resolver = Arc::new(Resolver::new(&[server.address]).unwrap());
+    let names = Names::new(Family::V4, resolver, Arc::new(AnswerBook::temporary()));
+    let begun = Instant::now();
+    let answers = join_all((0..400u16).map(async |number| {
+        let host = Host::Name(format!("h{number}.example").into());
+        (number, names.answer(number.into(), &host).await)
+    }));
+    for (number, answer) in answers.await {
+        let [high, low] = number.to_be_bytes();
+        let expected = [Found { exchange: None, address: Ok([127, 1, high, low].into()) }];
+        assert_eq!(answer.as_deref(), Ok(&expected[..]), "{number}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(30), "nothing waits for a deadline: {:?}", begun.elapsed());
 }
