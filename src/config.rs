@@ -22,6 +22,9 @@ use crate::target::{AnswerBook, Names, Resolver, Targets};
 /// Open files that are not ours to use for connections: standard streams, outputs, the event queue, name resolution.
 const RESERVED_FILES: u64 = 64;
 
+/// More of them where names are looked up: 32 at a time, of two kinds, each asked for up to three times.
+const RESERVED_FOR_NAMES: u64 = 192;
+
 /// Enough to fill any uplink, and half of what a Linux connection-tracking table of a small machine holds.
 const MAX_DEFAULT_CONCURRENCY: u64 = 4096;
 
@@ -248,7 +251,8 @@ impl ScanBuilder {
         if public > MAX_PUBLIC && !config.authorised {
             return Err(Error::NotAuthorised { public, most: MAX_PUBLIC });
         }
-        let concurrency = concurrency(config.concurrency, public > 0)?;
+        let reserved = RESERVED_FILES + if targets.has_names() { RESERVED_FOR_NAMES } else { 0 };
+        let concurrency = concurrency(config.concurrency, reserved, public > 0)?;
         let digest = targets.digest();
         let seed = config.seed.unwrap_or_else(|| seed_from(&digest));
         let order = Order::new(targets.len(), seed, config.shard);
@@ -338,14 +342,14 @@ fn scan_digest(targets: &[u8; 32], seed: u64, config: &Config) -> [u8; 32] {
     hash.finalize().into()
 }
 
-fn concurrency(asked: Option<NonZeroUsize>, public: bool) -> Result<NonZeroUsize, Error> {
+fn concurrency(asked: Option<NonZeroUsize>, reserved: u64, public: bool) -> Result<NonZeroUsize, Error> {
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|error| Error::Limit(error.into()))?;
-    let room = limit.saturating_sub(RESERVED_FILES).max(1);
+    let room = limit.saturating_sub(reserved).max(1);
     if let Some(asked) = asked {
         if u64::try_from(asked.get()).is_ok_and(|asked| asked <= room) {
             return Ok(asked);
         }
-        return Err(Error::Concurrency { asked, limit, reserved: RESERVED_FILES });
+        return Err(Error::Concurrency { asked, limit, reserved });
     }
     let most = if public { MAX_PUBLIC_CONCURRENCY } else { MAX_DEFAULT_CONCURRENCY };
     let slots = usize::try_from(room.min(most)).unwrap_or(usize::MAX);
@@ -428,7 +432,7 @@ mod tests {
 
     #[test]
     fn public_space_gets_fewer_slots() {
-        let slots = |public| concurrency(None, public).unwrap().get();
+        let slots = |public| concurrency(None, RESERVED_FILES, public).unwrap().get();
         assert!(slots(true) <= 512);
         assert!(slots(false) <= 4096);
     }
