@@ -48,12 +48,25 @@ impl Assembly {
 
     /// Takes the next record.
     pub(super) fn add(&mut self, record: &[u8]) -> Result<(), TargetsError> {
-        let (place, mark) = decode(record).ok_or_else(damaged)?;
+        let (place, mark) = decode(record).filter(|record| self.knows(record)).ok_or_else(damaged)?;
         let mark = if mark == Mark::Default { Mark::Ports(self.default) } else { mark };
         match place {
             Place::Range { ipv6, first, last } => self.range(ipv6, (first, last), mark),
             Place::Name { mx, name } => self.name(mx, name, mark),
         }
+    }
+
+    /// Whether a record is one that the builder wrote, so far as can be told.
+    fn knows(&self, (place, mark): &(Place<'_>, Mark)) -> bool {
+        let in_order = match place {
+            Place::Range { first, last, .. } => first <= last,
+            Place::Name { .. } => true,
+        };
+        let numbered = match mark {
+            Mark::Ports(number) => self.gathered.ports.has(*number),
+            Mark::Default | Mark::Reserved(_) | Mark::Excluded => true,
+        };
+        in_order && numbered
     }
 
     fn range(&mut self, ipv6: bool, ends: (u128, u128), mark: Mark) -> Result<(), TargetsError> {

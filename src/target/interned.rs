@@ -45,6 +45,11 @@ impl Interned {
         Ok(self.number(&all.into_iter().collect()))
     }
 
+    /// Whether a set has this number.
+    pub(super) fn has(&self, number: u32) -> bool {
+        usize::try_from(number).is_ok_and(|number| number < self.sets.len())
+    }
+
     /// The set with this number, which `number` or `union` gave out.
     pub(super) fn ports(&self, number: u32) -> &Ports {
         &self.sets[usize::try_from(number).unwrap_or(usize::MAX)]

@@ -1,3 +1,6 @@
+use super::assembly::Assembly;
+use super::interned::Interned;
+use super::record::{Mark, Place, encode};
 use super::scratch::Limits;
 use super::*;
 
@@ -254,6 +257,18 @@ fn a_table_that_cannot_be_read_is_no_end() {
     assert!(targets.failure().unwrap().starts_with("cannot read the targets from their temporary file"));
     let reason = targets.admits("10.0.0.1".parse().unwrap()).unwrap_err();
     assert!(reason.starts_with("it cannot be told whether 10.0.0.1"), "{reason}");
+}
+
+#[test]
+fn a_record_that_nobody_wrote_is_an_error() {
+    let default = Ports::default();
+    for (first, last, mark) in [(1, 0, Mark::Default), (0, 1, Mark::Ports(1))] {
+        let (mut assembly, mut record) =
+            (Assembly::new(Interned::default(), &default, Family::Any, &Limits::default()), vec![]);
+        encode(Place::Range { ipv6: false, first, last }, mark, &mut record);
+        assert!(matches!(assembly.add(&record), Err(TargetsError::Storage(_))));
+        assert!(matches!(assembly.add(&record[1..]), Err(TargetsError::Storage(_))));
+    }
 }
 
 mod model;
