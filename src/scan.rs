@@ -19,13 +19,13 @@ use futures::Stream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::task::coop::consume_budget;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::classify::Classifier;
 use crate::config::{Canary, ScanBuilder};
 use crate::notice::Notice;
 use crate::observation::{Observation, Outcome, Service};
-use crate::probe::{Network, Prober, System};
+use crate::probe::{Network, Parting, Prober, System};
 use crate::schedule::{Agenda, Checkpoint, Named, Shard, Stop, Task, Ticket, Underway, Work};
 use crate::stats::Stats;
 use crate::target::{AnswerBook, Found, Host, Names, NoAddress, Place};
@@ -137,7 +137,7 @@ impl Scan {
 /// The rows of a running scan. Dropping it stops the scan.
 #[derive(Debug)]
 pub struct Observations {
-    rows: mpsc::Receiver<(Ticket, Observation)>,
+    rows: mpsc::Receiver<(Ticket, Box<Observation>)>,
     slots: JoinSet<()>,
     agenda: Arc<Agenda>,
     notices: Option<mpsc::Receiver<Notice>>,
@@ -197,7 +197,7 @@ impl Stream for Observations {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Observation>> {
         if let Some((ticket, row)) = ready!(self.rows.poll_recv(cx)) {
             self.agenda.finish(ticket, row.port, row.outcome);
-            return Poll::Ready(Some(row));
+            return Poll::Ready(Some(*row));
         }
         // All slots have ended; one that panicked has lost a row, which must not pass for the end of the scan.
         while let Some(ended) = ready!(self.slots.poll_join_next(cx)) {
@@ -218,7 +218,7 @@ struct Run<N> {
 }
 
 /// Where rows go from a slot.
-type Rows = mpsc::Sender<(Ticket, Observation)>;
+type Rows = mpsc::Sender<(Ticket, Box<Observation>)>;
 
 /// Nobody wants rows any longer.
 struct Unwanted;
@@ -262,7 +262,7 @@ impl<N: Network> Run<N> {
         // Where a stop was asked for, what is to be tried again will not be: what came of it before is its row.
         for task in self.agenda().give_up_busy() {
             if let Some(row) = task.earlier
-                && self.hand_on(task.ticket, *row, &rows).await.is_err()
+                && self.hand_on(task.ticket, row, &rows).await.is_err()
             {
                 return;
             }
@@ -319,45 +319,36 @@ impl<N: Network> Run<N> {
     /// One address and port. Where a request to stop came before its turn it stays undone.
     async fn probe(&self, underway: Underway, task: Task, rows: &Rows) -> Result<(), Unwanted> {
         let Task { ticket, place, earlier, busy } = task;
-        let begun = self.prober.network.slept();
-        let mut probed = self.prober.probe(&place).await;
-        if let Some((row, _)) = &probed
-            && !is_answer(row.outcome)
-            && self.prober.network.slept().saturating_sub(begun) > NAP
-        {
-            // Whatever the peer said, this machine was not there to hear it.
-            self.agenda().tell(Notice::Slept);
-            let attempts = row.attempts;
-            drop(probed);
-            Box::pin(tokio::time::sleep_until(self.agenda().again(place.ip).into())).await;
-            probed = Box::pin(self.prober.probe(&place)).await;
-            if let Some((row, _)) = &mut probed {
-                row.attempts += attempts;
-            }
-        }
-        let Some((mut row, parting)) = probed else {
+        let asleep = self.prober.network.slept();
+        let Some((row, parting)) = self.prober.probe(&place).await else {
             return match earlier {
-                Some(earlier) => self.hand_on(ticket, *earlier, rows).await,
+                Some(earlier) => self.hand_on(ticket, earlier, rows).await,
                 None => Ok(()),
             };
         };
-        let was_there = earlier.is_some();
-        let pushed_back = is_pushback(&row) || was_there && row.outcome == Outcome::Refused;
-        self.agenda().heard(place.ip, pushed_back);
-        if let Some(earlier) = earlier {
-            row = later(*earlier, row);
+        let missed = !is_answer(row.outcome) && self.prober.network.slept().saturating_sub(asleep) > NAP;
+        if !missed && earlier.is_none() && !self.is_wanted(row.outcome) {
+            self.agenda().heard(place.ip, false);
+            self.agenda().finish(ticket, row.port, row.outcome);
+            return Ok(());
         }
-        if row.outcome == Outcome::Greeted
-            && matches!(row.code, Some(120 | 421))
-            && busy < self.settings.retry_busy
-            && !self.agenda().stop().is_asked()
-        {
+        let (mut row, mut parting) = (Box::new(row), parting);
+        if missed {
+            parting = Box::pin(self.probe_again(&place, &mut row)).await;
+        }
+        let refused_now = earlier.is_some() && row.outcome == Outcome::Refused;
+        self.agenda().heard(place.ip, is_pushback(&row) || refused_now);
+        if let Some(earlier) = earlier {
+            row = later(earlier, row);
+        }
+        let is_busy = row.outcome == Outcome::Greeted && matches!(row.code, Some(120 | 421));
+        if is_busy && busy < self.settings.retry_busy && !self.agenda().stop().is_asked() {
             if let Some(parting) = parting {
                 parting.see_out().await;
             }
             drop(underway);
             let not_before = Instant::now() + BUSY * 2u32.saturating_pow(busy);
-            let task = Task { ticket, place, earlier: Some(Box::new(row)), busy: busy + 1 };
+            let task = Task { ticket, place, earlier: Some(row), busy: busy + 1 };
             self.agenda().put(task, Some(not_before.into_std()));
             return Ok(());
         }
@@ -369,9 +360,25 @@ impl<N: Network> Run<N> {
         }
     }
 
+    /// Probes again what had no answer while this machine slept: whatever the peer said, nobody was there to hear it.
+    async fn probe_again(&self, place: &Place, row: &mut Observation) -> Option<Parting<N::Stream>> {
+        self.agenda().tell(Notice::Slept);
+        sleep_until(self.agenda().again(place.ip).into()).await;
+        // A stop leaves the first row.
+        let (mut again, parting) = self.prober.probe(place).await?;
+        again.attempts += row.attempts;
+        *row = again;
+        parting
+    }
+
+    /// Whether a row is written for such an outcome.
+    fn is_wanted(&self, outcome: Outcome) -> bool {
+        self.settings.all || outcome.is_row()
+    }
+
     /// Finishes a row, and hands it on where it is wanted.
-    async fn hand_on(&self, ticket: Ticket, mut row: Observation, rows: &Rows) -> Result<(), Unwanted> {
-        if !(row.outcome.is_row() || self.settings.all) {
+    async fn hand_on(&self, ticket: Ticket, mut row: Box<Observation>, rows: &Rows) -> Result<(), Unwanted> {
+        if !self.is_wanted(row.outcome) {
             self.agenda().finish(ticket, row.port, row.outcome);
             return Ok(());
         }
@@ -408,7 +415,7 @@ fn is_pushback(row: &Observation) -> bool {
 }
 
 /// What came of a second try: its own row if it was greeted, or else the first one's, which was.
-fn later(earlier: Observation, mut row: Observation) -> Observation {
+fn later(earlier: Box<Observation>, mut row: Box<Observation>) -> Box<Observation> {
     let attempts = earlier.attempts + row.attempts;
     if row.outcome != Outcome::Greeted {
         row = earlier;
@@ -427,7 +434,7 @@ struct Nowhere {
 }
 
 impl Nowhere {
-    fn row(self, reason: NoAddress) -> Observation {
+    fn row(self, reason: NoAddress) -> Box<Observation> {
         let (outcome, reason) = match reason {
             NoAddress::None(reason) => (Outcome::Unresolved, reason),
             NoAddress::Unknown(reason) => (Outcome::LocalError, reason),
@@ -435,7 +442,7 @@ impl Nowhere {
         let mut row = Observation::new(SystemTime::now(), self.ip, self.port, self.service, outcome);
         row.name = Some(self.name);
         row.detail = Some(Cow::Owned(self.via.map_or_else(|| reason.to_string(), |via| format!("{via}; {reason}"))));
-        row
+        Box::new(row)
     }
 }
 

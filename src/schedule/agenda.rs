@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -81,6 +82,8 @@ pub(crate) struct Agenda {
     /// Whether endpoints that are busy are tried again, so that what is under way may come back.
     retries: bool,
     state: Mutex<State>,
+    /// Whether any network was ever slowed down; where none was, good news is no news.
+    has_slowed: AtomicBool,
     /// Held by the one slot that waits.
     baton: tokio::sync::Mutex<()>,
     changed: Notify,
@@ -146,6 +149,7 @@ impl Agenda {
             slots,
             retries,
             state: Mutex::new(state),
+            has_slowed: AtomicBool::new(false),
             baton: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             over: Notify::new(),
@@ -167,9 +171,15 @@ impl Agenda {
 
     /// The next thing to do, as soon as it is due; none once all is done or a stop is asked for.
     pub(crate) async fn next(self: &Arc<Self>) -> Option<Work> {
-        if let Step::Do(work) = self.step() {
-            return Some(work);
+        match self.step() {
+            Step::Do(work) => Some(work),
+            Step::Ended => None,
+            // Thousands of slots that seldom wait need not each keep room for it.
+            Step::Wait(_) => Box::pin(self.wait()).await,
         }
+    }
+
+    async fn wait(self: &Arc<Self>) -> Option<Work> {
         let _baton = self.baton.lock().await;
         loop {
             let mut changed = pin!(self.changed.notified());
@@ -318,12 +328,13 @@ impl Agenda {
 
     /// The host told us to go easier, or that it does well.
     pub(crate) fn heard(&self, host: IpAddr, pushed_back: bool) {
-        let mut state = self.lock();
         if pushed_back {
+            let mut state = self.lock();
             state.pacer.pushed_back(host, now());
             self.stats.note_slowed(state.pacer.slowed());
-        } else {
-            state.pacer.went_well(host, now());
+            self.has_slowed.store(true, Ordering::Relaxed);
+        } else if self.has_slowed.load(Ordering::Relaxed) {
+            self.lock().pacer.went_well(host, now());
         }
     }
 
