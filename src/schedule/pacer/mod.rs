@@ -6,9 +6,13 @@
 //! its host busy steps aside, and returns to the head of its network when the host is released.
 
 mod address;
+#[cfg(test)]
+mod model_tests;
 mod networks;
 mod rate;
 mod slowed;
+#[cfg(test)]
+mod tests;
 
 use std::cmp::Reverse;
 use std::collections::binary_heap::PeekMut;
@@ -28,7 +32,7 @@ pub(crate) use self::rate::Rate;
 pub(crate) use self::slowed::Slowed;
 
 /// How fast connections may be started.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pace {
     /// Over all.
     pub(crate) rate: Option<Rate>,
@@ -96,7 +100,7 @@ pub(crate) struct Pacer<T> {
 
 impl<T> Pacer<T> {
     /// A pacer in which at most `capacity` should wait.
-    pub(crate) fn new(pace: &Pace, capacity: usize, now: Instant) -> Self {
+    pub(crate) fn new(pace: Pace, capacity: usize, now: Instant) -> Self {
         Self {
             capacity,
             per_host: pace.per_host.get(),
