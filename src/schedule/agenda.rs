@@ -133,7 +133,7 @@ impl Agenda {
         let state = State {
             ledger: Ledger::new(order.len(), from),
             order,
-            pacer: Pacer::new(&pace, WAITING, now()),
+            pacer: Pacer::new(pace, WAITING, now()),
             in_flight: 0,
             resolving: 0,
             allowed: slots,

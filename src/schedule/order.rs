@@ -110,3 +110,86 @@ impl Order {
         self.whole.at(position.checked_mul(self.step)?.checked_add(self.first)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn shards(count: u32) -> impl Iterator<Item = Shard> {
+        let count = NonZeroU32::new(count).unwrap();
+        (1..=count.get()).map(move |number| Shard::new(number, count).unwrap())
+    }
+
+    fn all(order: &Order) -> Vec<u64> {
+        (0..).map_while(|position| order.at(position)).collect()
+    }
+
+    #[test]
+    fn shards_are_written_as_people_count() {
+        for text in ["1/1", "3/16", "16/16", "4294967295/4294967295"] {
+            assert_eq!(text.parse::<Shard>().unwrap().to_string(), text);
+        }
+        let third = " 3 / 16 ".parse::<Shard>().unwrap();
+        assert_eq!((third.index(), third.count().get()), (2, 16));
+        assert_eq!(Shard::default().to_string(), "1/1");
+        for text in ["", "3", "/", "3/", "/16", "3/0", "-1/2", "a/b", "1/2/3", "1.5/2", "1/4294967296"] {
+            let error = text.parse::<Shard>().unwrap_err();
+            assert_eq!(error, ShardError::NotAShard(text.to_owned()));
+        }
+        for (text, words) in [
+            ("0/16", "there is no shard 0 of 16: they are numbered from 1 to 16"),
+            ("17/16", "there is no shard 17 of 16: they are numbered from 1 to 16"),
+        ] {
+            assert_eq!(text.parse::<Shard>().unwrap_err().to_string(), words);
+        }
+    }
+
+    #[test]
+    fn the_smallest_and_the_largest() {
+        let lens = |len, count| shards(count).map(|shard| Order::new(len, 1, shard).len()).collect::<Vec<_>>();
+        assert_eq!(lens(0, 3), [0, 0, 0]);
+        assert_eq!(lens(2, 3), [1, 1, 0]);
+        assert_eq!(lens(10, 3), [4, 3, 3]);
+        let last = Shard::new(u32::MAX, NonZeroU32::MAX).unwrap();
+        let order = Order::new(1 << 63, 7, last);
+        assert!(order.at(order.len() - 1).is_some());
+        assert_eq!([order.at(order.len()), order.at(u64::MAX)], [None, None]);
+    }
+
+    #[test]
+    fn a_shard_sees_every_network_alike() {
+        for shard in shards(4) {
+            let order = Order::new(1 << 16, 42, shard);
+            let mut hits = [0u32; 256];
+            for position in 0..1 << 13 {
+                hits[usize::try_from(order.at(position).unwrap() >> 8).unwrap()] += 1;
+            }
+            // 32 expected each; a fair order stays within 6 standard deviations.
+            assert!(hits.iter().all(|hits| (2..=64).contains(hits)), "{shard}: {hits:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_index_falls_to_one_shard_once(len in 0u64..5000, seed: u64, count in 1u32..40) {
+            let mut found = Vec::new();
+            for shard in shards(count) {
+                let order = Order::new(len, seed, shard);
+                let indices = all(&order);
+                prop_assert_eq!(u64::try_from(indices.len()).unwrap(), order.len());
+                found.extend(indices);
+            }
+            found.sort_unstable();
+            prop_assert_eq!(found, (0..len).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn the_whole_is_the_permutation(len in 0u64..1000, seed: u64) {
+            let permutation = Permutation::new(len, seed);
+            let expected: Vec<_> = (0..len).filter_map(|index| permutation.at(index)).collect();
+            prop_assert_eq!(all(&Order::new(len, seed, Shard::WHOLE)), expected);
+        }
+    }
+}

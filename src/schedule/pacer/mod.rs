@@ -6,9 +6,13 @@
 //! its host busy steps aside, and returns to the head of its network when the host is released.
 
 mod address;
+#[cfg(test)]
+mod model_tests;
 mod networks;
 mod rate;
 mod slowed;
+#[cfg(test)]
+mod tests;
 
 use std::cmp::Reverse;
 use std::collections::binary_heap::PeekMut;
@@ -29,7 +33,7 @@ pub use self::rate::Rate;
 pub use self::slowed::Slowed;
 
 /// How fast connections may be started.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pace {
     /// Over all.
     pub(crate) rate: Option<Rate>,
@@ -56,7 +60,7 @@ impl Pace {
     }
 }
 
-/// `1000/s, 10/s into each network, 1 at a time to each host`.
+/// `1000/s, 10/s into each /24 or /48, 1 at a time to each host`.
 impl fmt::Display for Pace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.rate, self.per_prefix) {
@@ -110,7 +114,7 @@ pub(crate) struct Pacer<T> {
 
 impl<T> Pacer<T> {
     /// A pacer in which at most `capacity` should wait.
-    pub(crate) fn new(pace: &Pace, capacity: usize, now: Instant) -> Self {
+    pub(crate) fn new(pace: Pace, capacity: usize, now: Instant) -> Self {
         Self {
             capacity,
             per_host: pace.per_host.get(),

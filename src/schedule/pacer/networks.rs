@@ -54,7 +54,7 @@ struct Gait {
 }
 
 impl Networks {
-    pub(super) fn new(pace: &Pace) -> Self {
+    pub(super) fn new(pace: Pace) -> Self {
         let nominal = NOMINAL.max(pace.rate.map_or(Duration::ZERO, Rate::interval));
         let base = pace.per_prefix.map_or(nominal, Rate::interval);
         // Where less than the slowest was asked for, that stays.
@@ -126,9 +126,7 @@ impl Networks {
         let round = &mut self.round;
         self.gaits.entry(prefix).or_insert_with(|| {
             round.push_back(prefix);
-            // A network not seen before has all its credit.
-            let at_rest = now.checked_sub(CATCH_UP).unwrap_or(now);
-            Gait { beat: Beat::new(at_rest), share: WHOLE, since: now }
+            Gait { beat: Beat::new(now), share: WHOLE, since: now }
         });
     }
 
@@ -163,4 +161,115 @@ impl Gait {
 /// What a network may make up for: one start, and of slow ones not even that, lest two come together.
 fn credit(interval: Duration) -> Duration {
     interval.min(CATCH_UP)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::num::NonZeroU32;
+
+    use super::super::address::Host;
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    impl Networks {
+        /// How many networks are remembered.
+        pub(in super::super) fn kept(&self) -> usize {
+            assert_eq!(self.gaits.len(), self.round.len());
+            self.gaits.len()
+        }
+
+        /// What a network's rate has come down to, in parts of 1.
+        fn share(&self, prefix: Prefix) -> f64 {
+            self.gaits.get(&prefix).map_or(1.0, |gait| f64::from(gait.share) / f64::from(WHOLE))
+        }
+    }
+
+    fn prefix(network: u32) -> Prefix {
+        Host::from(IpAddr::from(Ipv4Addr::from_bits(network << 8))).prefix()
+    }
+
+    fn networks(rate: Option<f64>, per_prefix: Option<f64>) -> Networks {
+        let [rate, per_prefix] = [rate, per_prefix].map(|rate| rate.and_then(Rate::per_second));
+        Networks::new(Pace { rate, per_prefix, per_host: NonZeroU32::MIN })
+    }
+
+    /// Answers in turn, one in `every` a push back, each counted as it starts; the share at the end.
+    fn after_answers(every: u32) -> f64 {
+        let mut networks = networks(None, Some(100.0));
+        let now = Instant::now();
+        for n in 0..500 {
+            if n % every == every - 1 {
+                networks.pushed_back(prefix(1), now);
+            } else {
+                networks.went_well(prefix(1), now);
+            }
+        }
+        networks.share(prefix(1))
+    }
+
+    #[test]
+    fn a_few_push_backs_change_little_and_nothing_else_collapses() {
+        assert!(after_answers(50) > 0.49);
+        assert!((0.05..0.1).contains(&after_answers(2)), "{}", after_answers(2));
+        // One in ten seconds, of a hundred a second.
+        assert!((after_answers(1) - 0.001).abs() < 1e-6);
+    }
+
+    #[test]
+    fn each_push_back_halves_and_each_good_answer_adds_a_twentieth() {
+        let (mut networks, now) = (networks(None, Some(100.0)), Instant::now());
+        let mut shares = Vec::new();
+        for _ in 0..2 {
+            networks.pushed_back(prefix(1), now);
+            shares.push(networks.share(prefix(1)));
+        }
+        for _ in 0..16 {
+            networks.went_well(prefix(1), now);
+            shares.push(networks.share(prefix(1)));
+        }
+        let expected = [0.5, 0.25].into_iter().chain((6..=20).map(|parts| f64::from(parts) / 20.0)).chain([1.0]);
+        assert!(shares.iter().zip(expected).all(|(share, expected)| (share - expected).abs() < 1e-6), "{shares:?}");
+    }
+
+    #[test]
+    fn the_first_start_after_a_push_back_waits_for_the_slower_beat() {
+        let (mut networks, now) = (networks(None, None), Instant::now());
+        assert_eq!(networks.charge(prefix(1), now), now);
+        assert_eq!(networks.due(prefix(1)), None);
+        networks.pushed_back(prefix(1), now);
+        assert_eq!(networks.due(prefix(1)), Some(now + Duration::from_millis(2)));
+        assert_eq!(networks.charge(prefix(1), now), now + Duration::from_millis(2));
+        assert_eq!(networks.due(prefix(1)), Some(now + Duration::from_millis(4)));
+        (0..10).for_each(|_| networks.went_well(prefix(1), now));
+        assert_eq!(networks.due(prefix(1)), None);
+        // The next start, wherever it is, forgets it.
+        networks.charge(prefix(2), now + SECOND);
+        assert_eq!(networks.kept(), 0);
+    }
+
+    #[test]
+    fn what_is_slow_by_request_is_not_sped_up() {
+        for (rate, per_prefix) in [(None, Some(0.01)), (Some(0.01), None)] {
+            let (mut networks, now) = (networks(rate, per_prefix), Instant::now());
+            networks.pushed_back(prefix(1), now);
+            assert!((networks.share(prefix(1)) - 1.0).abs() < 1e-9);
+            assert_eq!(networks.slowed().networks, 0);
+        }
+        // Nor does it take ten push backs before a slow scan is slowed at all.
+        let (mut networks, now) = (networks(Some(10.0), None), Instant::now());
+        networks.pushed_back(prefix(1), now);
+        assert_eq!(networks.due(prefix(1)), Some(now + SECOND / 5));
+    }
+
+    #[test]
+    fn time_alone_doubles_it() {
+        let (mut networks, now) = (networks(None, Some(100.0)), Instant::now());
+        (0..4).for_each(|_| networks.pushed_back(prefix(1), now));
+        for (after, share) in [(59, 1.0 / 16.0), (60, 1.0 / 8.0), (119, 1.0 / 8.0), (200, 0.5), (100_000, 1.0)] {
+            networks.charge(prefix(1), now + after * SECOND);
+            assert!((networks.share(prefix(1)) - share).abs() < 1e-6, "after {after} s");
+        }
+    }
 }

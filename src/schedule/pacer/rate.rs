@@ -96,3 +96,36 @@ impl Beat {
         self.next + credit <= now
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_bounded() {
+        for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e-4, 1.1e7, f64::MIN_POSITIVE] {
+            assert_eq!(Rate::per_second(rate), None, "{rate}");
+        }
+        for (rate, nanos) in [(1e7, 100), (3.0, 333_333_333), (1.0, 1_000_000_000), (1.0 / 3600.0, 3_600_000_000_000)] {
+            assert_eq!(Rate::per_second(rate).unwrap().interval(), Duration::from_nanos(nanos), "{rate}");
+        }
+        assert_eq!(Rate::every(Duration::ZERO), None);
+        assert_eq!(Rate::every(Duration::from_secs(3601)), None);
+    }
+
+    #[test]
+    fn rates_are_told_in_a_fitting_unit() {
+        for (rate, text) in [
+            (1e7, "10000000/s"),
+            (333.3, "333/s"),
+            (31.25, "31/s"),
+            (2.5, "2.5/s"),
+            (1.0, "1/s"),
+            (0.9, "54/min"),
+            (0.1, "6/min"),
+            (1.0 / 3600.0, "1/h"),
+        ] {
+            assert_eq!(Rate::per_second(rate).unwrap().to_string(), text);
+        }
+    }
+}
