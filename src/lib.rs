@@ -13,6 +13,7 @@ mod config;
 mod error;
 #[cfg(feature = "fleet")]
 pub mod fleet;
+pub mod manifest;
 mod notice;
 pub mod observation;
 pub mod output;
@@ -22,13 +23,13 @@ mod schedule;
 mod stats;
 pub mod target;
 
-pub use config::{Config, Leave, ScanBuilder};
+pub use config::{Canary, Config, Leave, Limit, Profile, ScanBuilder};
 pub use error::Error;
 pub use notice::Notice;
 pub use observation::{Observation, Outcome, Service};
 pub use scan::{Observations, Scan};
-pub use schedule::{Checkpoint, Rate, Shard, Slowed, Stop};
+pub use schedule::{Checkpoint, Journal, JournalError, Mark, Rate, Recorded, Shard, Slowed, Stop, Tally, hex, listing};
 pub use stats::Stats;
 pub use target::{
-    Endpoint, Family, Host, ListError, Ports, PortsError, TargetError, Targets, TargetsBuilder, TargetsError,
+    Endpoint, Family, Host, ListError, NotProbed, Ports, PortsError, TargetError, Targets, TargetsBuilder, TargetsError,
 };

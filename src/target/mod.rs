@@ -26,6 +26,7 @@ pub use self::parse::TargetError;
 pub(crate) use self::place::Place;
 pub use self::ports::{Ports, PortsError};
 pub(crate) use self::resolver::Resolver;
+pub use self::stub::NotProbed;
 
 use self::parse::{HostSpec, parse, to_address, to_number};
 use self::space::Span;
