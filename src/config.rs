@@ -325,7 +325,7 @@ fn pace(config: &Config, public: bool) -> Pace {
 }
 
 /// A number that all who have the same targets come to.
-fn seed_from(digest: &[u8; 32]) -> u64 {
+pub(crate) fn seed_from(digest: &[u8; 32]) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
     u64::from_be_bytes(first)

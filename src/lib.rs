@@ -13,6 +13,7 @@ mod config;
 mod error;
 #[cfg(feature = "fleet")]
 pub mod fleet;
+pub mod manifest;
 mod notice;
 pub mod observation;
 pub mod output;
@@ -27,8 +28,11 @@ pub use error::Error;
 pub use notice::Notice;
 pub use observation::{Observation, Outcome, Service};
 pub use scan::{NamesLog, Observations, Scan};
-pub use schedule::{Checkpoint, Rate, Shard, ShardError, Slowed, Stop};
+pub use schedule::{
+    Checkpoint, Journal, JournalError, Mark, Rate, Recorded, Shard, ShardError, Slowed, Stop, Tally, hex, listing,
+};
 pub use stats::Stats;
 pub use target::{
-    Endpoint, Family, Host, ListError, Ports, PortsError, TargetError, Targets, TargetsBuilder, TargetsError,
+    Endpoint, Family, Host, ListError, NotProbed, Policy, Ports, PortsError, TargetError, Targets, TargetsBuilder,
+    TargetsError,
 };

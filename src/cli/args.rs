@@ -1,14 +1,17 @@
 //! What can be written on the command line: syntax and nothing else. What it means is `plan`'s.
 
-use std::net::IpAddr;
-use std::num::NonZeroUsize;
+use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use hailer::{Canary, Limit, Ports, Rate, Shard};
 
 use super::demo::DemoArgs;
 use super::fleet::FleetArgs;
+use super::given::Given;
 
 /// Sweeps address ranges for FTP and mail servers.
 #[derive(Debug, Parser)]
@@ -36,7 +39,11 @@ Targets:
   10.0.0.0/24:21  host:2525=smtp               with ports of their own
   @hosts.txt  -                                from a file or stdin, # begins a comment
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 stopped early.
+A scan with an output file keeps a journal beside it (FILE.hailer) until it is done. A scan that was stopped, killed or
+cut off goes on with --resume FILE; options given besides replace those it began with, but for what decides which rows
+there are to be. What is done is told in FILE.manifest.json.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 stopped early, 4 refused by policy.
 
 Scan only what you own or are asked to scan.";
 
@@ -45,20 +52,36 @@ Scan only what you own or are asked to scan.";
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct ScanArgs {
     /// What to sweep: addresses, networks, ranges, names, @FILE, or - for stdin
-    #[arg(required = true, value_name = "TARGET")]
+    #[arg(required_unless_present = "resume", value_name = "TARGET")]
     pub(super) targets: Vec<String>,
 
     /// Ports and services, as 21,25,2121=ftp or 8000-8010=smtp [default: 21,25,465,587,990]
     #[arg(short, long, value_name = "PORTS")]
     pub(super) ports: Option<String>,
 
+    /// What not to probe, whatever else is named: targets without ports, also by commas; may repeat
+    #[arg(short = 'x', long, value_name = "TARGET", value_delimiter = ',')]
+    pub(super) exclude: Vec<String>,
+
+    /// The same from a file, written as a list of targets; may repeat
+    #[arg(long, value_name = "FILE")]
+    pub(super) exclude_file: Vec<PathBuf>,
+
     /// Where rows go: FILE.csv, FILE.ndjson, FILE.jsonl, or - for stdout; may repeat. Stdout, also without -o, gets lines on a terminal and NDJSON elsewhere
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Vec<PathBuf>,
 
-    /// Replace output files that exist
+    /// Replace output files that exist, with what is kept beside them
     #[arg(long)]
     pub(super) overwrite: bool,
+
+    /// Go on with the scan that wrote this file and was stopped
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["overwrite", "list"])]
+    pub(super) resume: Option<PathBuf>,
+
+    /// Print what would be probed, in order, and touch nothing
+    #[arg(long)]
+    pub(super) list: bool,
 
     /// IPv4 only
     #[arg(short = '4', conflicts_with = "ipv6")]
@@ -75,6 +98,54 @@ pub(super) struct ScanArgs {
     /// Connect through this network interface
     #[arg(long, value_name = "NAME")]
     pub(super) interface: Option<String>,
+
+    /// Connections a second over all, as 100, 0.5 or none; the shards of a scan share them
+    #[arg(long, value_name = "N", value_parser = limit)]
+    pub(super) rate: Option<Limit>,
+
+    /// Connections a second into each /24 of IPv4 and /48 of IPv6, as 10, 0.5 or none
+    #[arg(long, value_name = "N", value_parser = limit)]
+    pub(super) per_prefix: Option<Limit>,
+
+    /// Connections to one host at a time [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(super) per_host: Option<NonZeroU32>,
+
+    /// How much the networks are to be spared [default: courteous with public addresses among the targets, otherwise lan]
+    #[arg(long, value_enum)]
+    pub(super) profile: Option<ProfileArg>,
+
+    /// Try a server that says it is busy so often again, after a minute, two minutes, and so on [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(super) retry_busy: Option<u32>,
+
+    /// An endpoint that is known to answer: while it does not, nothing is begun; may repeat
+    #[arg(long, value_name = "ADDRESS:PORT[=SERVICE]", value_parser = canary)]
+    pub(super) canary: Vec<Canary>,
+
+    /// Ask this DNS server and not the system's; may repeat
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = resolver)]
+    pub(super) resolver: Vec<SocketAddr>,
+
+    /// Do one of several equal parts, as 3/16: the third of sixteen
+    #[arg(long, value_name = "I/N")]
+    pub(super) shard: Option<Shard>,
+
+    /// The same, counted from 0 as machines do it
+    #[arg(long, value_name = "I", requires = "shard_count", conflicts_with = "shard")]
+    pub(super) shard_index: Option<u32>,
+
+    /// Of so many
+    #[arg(long, value_name = "N", requires = "shard_index", conflicts_with = "shard")]
+    pub(super) shard_count: Option<NonZeroU32>,
+
+    /// I have leave to sweep more than 2^20 public addresses; goes with --contact
+    #[arg(long)]
+    pub(super) i_am_authorised: bool,
+
+    /// Whom to ask about this scan, for the manifest
+    #[arg(long, value_name = "TEXT")]
+    pub(super) contact: Option<String>,
 
     /// Endpoints probed at once [default: as many as the open-file limit allows, at most 4096; 512 on public addresses]
     #[arg(long, value_name = "N")]
@@ -104,19 +175,88 @@ pub(super) struct ScanArgs {
     #[arg(long)]
     pub(super) all: bool,
 
-    /// The order of the sweep; the same number gives the same order [default: random, and printed]
+    /// The order of the sweep; the same number gives the same order [default: the targets', so that shards agree; printed]
     #[arg(long, value_name = "NUMBER")]
     pub(super) seed: Option<u64>,
 
     /// No progress and no summary
     #[arg(short, long, action = ArgAction::SetTrue)]
     pub(super) quiet: bool,
+
+    /// The words themselves, for whoever repeats them.
+    #[arg(skip)]
+    pub(super) given: Given,
+}
+
+impl Args {
+    /// Reads the command line of this process; where it is wrong, or asks for help, the process ends here.
+    pub(super) fn read() -> Self {
+        let matches = Self::command().get_matches();
+        let mut args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        if let (Command::Scan(scan), Some(matches)) = (&mut args.command, matches.subcommand_matches("scan")) {
+            scan.given = Given::of(matches);
+        }
+        args
+    }
+}
+
+impl ScanArgs {
+    /// Reads the words of a scan; the first is the program's name.
+    pub(super) fn read(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(words)?;
+        let mut args = Self::from_arg_matches(&matches)?;
+        args.given = Given::of(&matches);
+        Ok(args)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum LeaveArg {
     Quit,
     Close,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProfileArg {
+    /// For networks of others: 1000 connections a second, 10 into each /24 or /48
+    Courteous,
+    /// For one's own networks: 500 a second into each /24 or /48
+    Own,
+    /// For networks at hand: no rate
+    Lan,
+}
+
+/// Connections a second, or `none`.
+fn limit(word: &str) -> Result<Limit, String> {
+    if word == "none" {
+        return Ok(Limit::None);
+    }
+    let plain = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let rate = word.parse().ok().filter(|_| plain).and_then(Rate::per_second);
+    rate.map(Limit::Rate)
+        .ok_or_else(|| "write connections a second, from 0.0003 (one an hour) to 10000000, or none".to_owned())
+}
+
+/// An address with its port, and the service where the port does not say it.
+fn canary(word: &str) -> Result<Canary, String> {
+    let (address, service) = word.split_once('=').map_or((word, None), |(address, service)| (address, Some(service)));
+    let address: SocketAddr =
+        address.parse().map_err(|_| "write an address and a port, as 10.0.0.5:25 or [2001:db8::1]:25".to_owned())?;
+    let port = address.port();
+    let port = service.map_or_else(|| port.to_string(), |service| format!("{port}={service}"));
+    let ports = Ports::parse(&port).map_err(|error| error.to_string())?;
+    let (_, service) = ports.iter().next().ok_or("a port is missing")?;
+    Ok(Canary { address, service })
+}
+
+/// A DNS server's address, with its port if that is not 53 (RFC 1035 §4.2).
+fn resolver(word: &str) -> Result<SocketAddr, String> {
+    let bare = word.strip_prefix('[').and_then(|word| word.strip_suffix(']')).unwrap_or(word);
+    let address = bare.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53)).ok();
+    address
+        .or_else(|| word.parse().ok())
+        .filter(|address| address.port() != 0)
+        .ok_or_else(|| "write an address, as 10.0.0.53, 10.0.0.53:5353 or [2001:db8::53]:5353".to_owned())
 }
 
 /// Seconds as a decimal number, or with `s` or `ms` behind it.
@@ -136,13 +276,53 @@ pub(super) fn duration(word: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn rates() {
+        let per_second = |rate| Rate::per_second(rate).map(Limit::Rate);
+        let table = [("100", 100.0), ("0.5", 0.5), ("1000000", 1e6), ("0.0003", 0.0003)];
+        for (word, rate) in table {
+            assert_eq!(limit(word).ok(), per_second(rate), "{word}");
+        }
+        assert_eq!(limit("none"), Ok(Limit::None));
+        for word in ["", "0", "-1", "+1", "1e3", "inf", "nan", "0.0001", "99999999", "None", "1/s"] {
+            assert!(limit(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn canaries_and_resolvers() {
+        let shown = |word| canary(word).map(|canary| format!("{} {}", canary.address, canary.service));
+        let table = [
+            ("10.0.0.5:25", "10.0.0.5:25 smtp"),
+            ("10.0.0.5:2121=ftp", "10.0.0.5:2121 ftp"),
+            ("[2001:db8::1]:990", "[2001:db8::1]:990 ftps"),
+        ];
+        for (word, expected) in table {
+            assert_eq!(shown(word).as_deref(), Ok(expected));
+        }
+        for word in ["10.0.0.5", "10.0.0.5:0", "mail.example:25", "10.0.0.5:4711", "10.0.0.5:25=imap", "::1:25=", ""] {
+            assert!(canary(word).is_err(), "{word}");
+        }
+        let table = [
+            ("10.0.0.53", "10.0.0.53:53"),
+            ("10.0.0.53:5353", "10.0.0.53:5353"),
+            ("2001:db8::53", "[2001:db8::53]:53"),
+            ("[2001:db8::53]", "[2001:db8::53]:53"),
+            ("[2001:db8::53]:5353", "[2001:db8::53]:5353"),
+        ];
+        for (word, expected) in table {
+            assert_eq!(resolver(word).map(|address| address.to_string()).as_deref(), Ok(expected));
+        }
+        for word in ["", "dns.example", "10.0.0.53:0", "10.0.0.53:", "[::1", "10.0.0.0/8"] {
+            assert!(resolver(word).is_err(), "{word}");
+        }
     }
 
     #[test]

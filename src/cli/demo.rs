@@ -12,7 +12,7 @@ use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use clap::{Args, Parser};
+use clap::Args;
 use hailer::fleet::{Roster, Truth};
 use hailer::output::RowWriter;
 use hailer::{Observation, Outcome};
@@ -65,7 +65,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Ended, Failure> {
     let roster = args.site.roster(PAUSE)?;
     let outputs = outputs(&args.output);
     let words = words(args, &roster, &outputs);
-    let plan = Plan::new(ScanArgs::try_parse_from(&words).map_err(Failure::usage)?)?;
+    let plan = Plan::new(ScanArgs::read(&words).map_err(Failure::usage)?)?;
     let fleet = roster.start().map_err(refused)?;
     if !args.quiet {
         let endpoints = HumanCount(fleet.roster().endpoints());
@@ -100,7 +100,7 @@ fn words(args: &DemoArgs, roster: &Roster, outputs: &[PathBuf]) -> Vec<OsString>
 }
 
 /// A word as a shell takes it.
-fn shown(word: &OsStr) -> String {
+pub(super) fn shown(word: &OsStr) -> String {
     let text = word.to_string_lossy();
     let plain = |c: char| c.is_alphanumeric() || " -_=,./:@%+".contains(c);
     let quote = !text.chars().all(plain) || text.contains(' ') && text != "hailer scan";

@@ -35,8 +35,12 @@ impl Display {
 
     /// Says it when its turn comes, and never waits for that.
     pub(super) fn say(&self, words: String) {
-        // No room is left where nothing has been taken for long.
-        drop(self.words.try_send(words));
+        self.speaker().say(words);
+    }
+
+    /// For others who have something to say. Nothing is finished before they are gone.
+    pub(super) fn speaker(&self) -> Speaker {
+        Speaker(self.words.clone())
     }
 
     /// Waits until all is said and the bar is taken away.
@@ -44,6 +48,18 @@ impl Display {
         drop(self.words);
         // An error would be a panic of the thread, which has said so itself.
         drop(self.ended.await);
+    }
+}
+
+/// Has things said.
+#[derive(Debug)]
+pub(super) struct Speaker(SyncSender<String>);
+
+impl Speaker {
+    /// Says it when its turn comes, and never waits for that.
+    pub(super) fn say(&self, words: String) {
+        // No room is left where nothing has been taken for long.
+        drop(self.0.try_send(words));
     }
 }
 

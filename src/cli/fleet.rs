@@ -149,7 +149,7 @@ mod tests {
         let words = format!("hailer {line}");
         let only = Only::try_parse_from(words.split_whitespace()).map_err(|error| error.to_string())?;
         only.site.roster(Duration::from_secs(1)).map_err(|failure| match failure {
-            Failure::Usage(words) | Failure::Failed(words) => words,
+            Failure::Usage(words) | Failure::Policy(words) | Failure::Failed(words) => words,
         })
     }
 

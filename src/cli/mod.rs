@@ -3,21 +3,29 @@
 //! Only here is anything printed. Results go to stdout or to files, words for people to stderr.
 
 mod args;
+mod beside;
 mod demo;
 mod display;
 mod fleet;
+mod given;
+mod keeper;
+mod kept;
+mod list;
+mod outputs;
 mod plan;
 mod progress;
 mod record;
+mod resume;
 mod scan;
 mod signals;
+mod spool;
 mod summary;
 
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use hailer::Error;
 use hailer::output::escape::escape;
 
 use self::args::{Args, Command};
@@ -45,6 +53,8 @@ impl From<Ended> for ExitCode {
 enum Failure {
     /// What was asked cannot be done as it was asked; nothing was sent.
     Usage(String),
+    /// What was asked is not done without leave; nothing was sent.
+    Policy(String),
     /// Something went wrong on the way.
     Failed(String),
 }
@@ -59,9 +69,18 @@ impl Failure {
     }
 }
 
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotAuthorised { .. } => Self::Policy(error.to_string()),
+            error => Self::usage(error),
+        }
+    }
+}
+
 /// The whole program.
 pub(crate) fn run() -> ExitCode {
-    let result = match Args::parse().command {
+    let result = match Args::read().command {
         Command::Scan(args) => scan::run(*args),
         Command::Demo(args) => demo::run(&args),
         Command::Fleet(args) => fleet::run(&args),
@@ -69,6 +88,7 @@ pub(crate) fn run() -> ExitCode {
     let (words, code) = match result {
         Ok(ended) => return ended.into(),
         Err(Failure::Usage(words)) => (words, 2),
+        Err(Failure::Policy(words)) => (words, 4),
         Err(Failure::Failed(words)) => (words, 1),
     };
     // They quote what was read: a list of targets may come from anywhere.

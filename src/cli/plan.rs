@@ -1,59 +1,120 @@
 //! Arguments to what is done: files are read, targets and outputs checked against each other. Nothing is sent, and
-//! nothing is written yet.
+//! nothing is written yet but what a scan keeps for the next run.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufReader};
+use std::path::Path;
 
-use hailer::output::Format;
-use hailer::{Config, Family, Leave, Ports, Scan, Targets, TargetsBuilder};
+use hailer::manifest::Settings;
+use hailer::{
+    Config, Family, Journal, Leave, Mark, Ports, Profile, Recorded, Scan, Shard, Targets, TargetsBuilder, hex,
+};
+use indicatif::HumanCount;
 
 use super::Failure;
-use super::args::{LeaveArg, ScanArgs};
+use super::args::{LeaveArg, ProfileArg, ScanArgs};
+use super::beside::Beside;
+use super::kept::{Facts, Kept, now};
+use super::outputs::Destination;
+use super::resume::Resumed;
+use super::spool::Spool;
 
 /// A scan and where its rows go.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) scan: Scan,
-    pub(super) outputs: Vec<Output>,
-    pub(super) overwrite: bool,
+    pub(super) destination: Destination,
+    /// What lets another run go on, where the outputs allow it.
+    pub(super) kept: Option<Kept>,
     pub(super) threads: u16,
     pub(super) quiet: bool,
-    /// Targets that `-4` or `-6` leaves out.
-    pub(super) left_out: u64,
-}
-
-/// Where rows go, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Output {
-    Stdout(Format),
-    File(PathBuf, Format),
+    /// What people should know about the targets.
+    pub(super) remarks: Vec<String>,
 }
 
 impl Plan {
     pub(super) fn new(args: ScanArgs) -> Result<Self, Failure> {
-        let outputs = outputs(&args.output, args.overwrite)?;
-        let ports = match &args.ports {
-            Some(list) => Ports::parse(list).map_err(|error| Failure::usage(format!("-p {list}: {error}")))?,
-            None => Ports::default(),
+        let resumed = args.resume.as_deref().map(Resumed::open).transpose()?;
+        let args = match &resumed {
+            Some(resumed) => resumed.complete(args)?,
+            None => args,
         };
-        let family = match (args.ipv4, args.ipv6) {
-            (true, _) => Family::V4,
-            (_, true) => Family::V6,
-            _ => Family::Any,
+        let destination = Destination::new(&args.output, args.overwrite, resumed.as_ref().map(|left| &left.journal))?;
+        let config = settings(&args)?;
+        let config = match &resumed {
+            Some(resumed) => resumed.settle(config)?,
+            None => config,
         };
-        let targets = gather(&args.targets)?.build(&ports, family).map_err(Failure::usage)?;
-        let left_out = targets.left_out();
-        let (overwrite, threads, quiet) = (args.overwrite, args.threads, args.quiet);
-        let scan = Scan::builder().targets(targets).config(config(args)).build().map_err(Failure::usage)?;
-        Ok(Self { scan, outputs, overwrite, threads, quiet, left_out })
+        let mut stdin = Stdin::of(&args, destination.beside.as_ref(), resumed.as_ref())?;
+        let targets = targets(&args, Some(&mut stdin))?;
+        let (remarks, targets_digest, ports) = (remarks(&targets), targets.digest(), targets.ports().clone());
+        let mut builder = Scan::builder().targets(targets).config(config.clone());
+        if let Some(beside) = &destination.beside {
+            builder = builder.names_log(beside.names());
+        }
+        let scan = match &resumed {
+            Some(resumed) => resumed.check(builder.resume(resumed.journal.mark.checkpoint.clone()).build())?,
+            None => builder.build()?,
+        };
+        let (threads, quiet) = (args.threads, args.quiet);
+        let kept = match destination.beside.clone() {
+            Some(beside) => {
+                let command = args.given.record()?;
+                let facts = Facts {
+                    command_line: command_line(&command)?,
+                    contact: args.contact,
+                    targets_digest: hex(&targets_digest),
+                    settings: Settings::new(&config, &scan, &ports),
+                };
+                let is_resumed = resumed.is_some();
+                let journal = journal(&scan, &config, command, &destination, resumed)?;
+                let spool = if let Stdin::Spooled(spool) = stdin { Some(spool) } else { None };
+                Some(Kept { beside, journal, is_resumed, spool, facts })
+            }
+            None => None,
+        };
+        Ok(Self { scan, destination, kept, threads, quiet, remarks })
     }
 }
 
+/// What the scan is, for the next run.
+fn journal(
+    scan: &Scan,
+    config: &Config,
+    command: BTreeMap<String, Vec<String>>,
+    destination: &Destination,
+    resumed: Option<Resumed>,
+) -> Result<Journal, Failure> {
+    let recorded = |path: &Path| std::path::absolute(path).map_err(Failure::failed);
+    let outputs = destination
+        .files()
+        .map(|(path, format)| Ok(Recorded { path: recorded(path)?, format: format.as_str().to_owned() }))
+        .collect::<Result<_, Failure>>()?;
+    let (began, mark) = resumed.map_or_else(|| (now(), Mark::default()), |resumed| resumed.began());
+    Ok(Journal {
+        version: Journal::VERSION,
+        hailer: env!("CARGO_PKG_VERSION").into(),
+        began,
+        digest: hex(&scan.digest()),
+        seed: scan.seed(),
+        shard: scan.shard().to_string(),
+        all: config.all,
+        command,
+        outputs,
+        mark,
+    })
+}
+
+fn command_line(command: &BTreeMap<String, Vec<String>>) -> Result<Vec<String>, Failure> {
+    let words = super::given::Given::recorded(command).words().map_err(Failure::failed)?;
+    Ok(words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect())
+}
+
 /// The settings that were given, over the library's defaults.
-fn config(args: ScanArgs) -> Config {
+pub(super) fn settings(args: &ScanArgs) -> Result<Config, Failure> {
     let default = Config::default();
-    Config {
+    Ok(Config {
         concurrency: args.concurrency,
         connect_timeout: args.connect_timeout.unwrap_or(default.connect_timeout),
         tls_timeout: args.tls_timeout.unwrap_or(default.tls_timeout),
@@ -65,25 +126,104 @@ fn config(args: ScanArgs) -> Config {
         },
         all: args.all,
         seed: args.seed,
-        source: args.source,
-        interface: args.interface,
+        shard: shard(args)?,
+        profile: args.profile.map(|profile| match profile {
+            ProfileArg::Courteous => Profile::Courteous,
+            ProfileArg::Own => Profile::Own,
+            ProfileArg::Lan => Profile::Lan,
+        }),
+        rate: args.rate,
+        per_prefix: args.per_prefix,
+        per_host: args.per_host.unwrap_or(default.per_host),
+        retry_busy: args.retry_busy.unwrap_or(default.retry_busy),
+        canaries: args.canary.clone(),
+        resolvers: args.resolver.clone(),
+        // Leave that nobody can be asked about is none.
+        authorised: args.i_am_authorised && args.contact.is_some(),
+        source: args.source.clone(),
+        interface: args.interface.clone(),
         ..default
+    })
+}
+
+fn shard(args: &ScanArgs) -> Result<Shard, Failure> {
+    match (args.shard, args.shard_index, args.shard_count) {
+        (Some(shard), ..) => Ok(shard),
+        (None, Some(index), Some(count)) => Shard::new(index.saturating_add(1), count).map_err(|_| {
+            let most = count.get() - 1;
+            Failure::usage(format!("--shard-index {index}: of {count} shards the last is {most}, counted from 0"))
+        }),
+        (None, ..) => Ok(Shard::WHOLE),
     }
 }
 
-fn gather(words: &[String]) -> Result<TargetsBuilder, Failure> {
+/// Where the targets of `-` come from.
+pub(super) enum Stdin {
+    /// From stdin.
+    Streamed,
+    /// From stdin, and are kept for the next run.
+    Spooled(Spool),
+    /// From what an earlier run kept.
+    Kept(File),
+}
+
+impl Stdin {
+    fn of(args: &ScanArgs, beside: Option<&Beside>, resumed: Option<&Resumed>) -> Result<Self, Failure> {
+        let Some(beside) = beside.filter(|_| args.targets.iter().any(|target| target == "-")) else {
+            return Ok(Self::Streamed);
+        };
+        match resumed {
+            None => Spool::create(beside.stdin()).map(Self::Spooled),
+            Some(resumed) if resumed.has_targets_of_old(args) => {
+                let path = beside.stdin();
+                let file = File::open(&path).map_err(|error| {
+                    let path = path.display();
+                    Failure::usage(format!("{path}: cannot read the targets that came from stdin: {error}"))
+                })?;
+                Ok(Self::Kept(file))
+            }
+            Some(_) => Ok(Self::Streamed),
+        }
+    }
+}
+
+/// The targets that were named, but for those that are excluded.
+pub(super) fn targets(args: &ScanArgs, stdin: Option<&mut Stdin>) -> Result<Targets, Failure> {
+    let ports = match &args.ports {
+        Some(list) => Ports::parse(list).map_err(|error| Failure::usage(format!("-p {list}: {error}")))?,
+        None => Ports::default(),
+    };
+    let family = match (args.ipv4, args.ipv6) {
+        (true, _) => Family::V4,
+        (_, true) => Family::V6,
+        _ => Family::Any,
+    };
+    let mut targets = gather(&args.targets, stdin.unwrap_or(&mut Stdin::Streamed))?;
+    for word in &args.exclude {
+        targets.exclude(word).map_err(|error| Failure::usage(format!("--exclude '{word}': {error}")))?;
+    }
+    for path in &args.exclude_file {
+        targets.exclude_list(&path.display().to_string(), list(path)?).map_err(Failure::usage)?;
+    }
+    targets.build(&ports, family).map_err(Failure::usage)
+}
+
+fn gather(words: &[String], stdin: &mut Stdin) -> Result<TargetsBuilder, Failure> {
     let mut targets = Targets::builder();
     let mut stdin_taken = false;
     for word in words {
         if let Some(path) = word.strip_prefix('@') {
-            let file =
-                File::open(path).map_err(|error| Failure::usage(format!("{path}: cannot read targets: {error}")))?;
-            targets.add_list(path, BufReader::new(file)).map_err(Failure::usage)?;
+            targets.add_list(path, list(Path::new(path))?).map_err(Failure::usage)?;
         } else if word == "-" {
             if std::mem::replace(&mut stdin_taken, true) {
                 return Err(Failure::usage("'-': stdin can be read once only"));
             }
-            targets.add_list("stdin", io::stdin().lock()).map_err(Failure::usage)?;
+            match stdin {
+                Stdin::Streamed => targets.add_list("stdin", io::stdin().lock()),
+                Stdin::Spooled(spool) => targets.add_list("stdin", spool.copying(io::stdin().lock())),
+                Stdin::Kept(file) => targets.add_list("stdin", BufReader::new(file)),
+            }
+            .map_err(Failure::usage)?;
         } else {
             targets.add(word).map_err(|error| Failure::usage(format!("target '{word}': {error}")))?;
         }
@@ -91,150 +231,25 @@ fn gather(words: &[String]) -> Result<TargetsBuilder, Failure> {
     Ok(targets)
 }
 
-/// The outputs that were named, or stdout as suits whoever reads it.
-fn outputs(paths: &[PathBuf], overwrite: bool) -> Result<Vec<Output>, Failure> {
-    let stdout = || Output::Stdout(if io::stdout().is_terminal() { Format::Text } else { Format::Ndjson });
-    if paths.is_empty() {
-        return Ok(vec![stdout()]);
-    }
-    let mut outputs = Vec::with_capacity(paths.len());
-    let mut places = Vec::with_capacity(paths.len());
-    for path in paths {
-        let output = if path == Path::new("-") {
-            stdout()
-        } else {
-            let format = Format::from_path(path).ok_or_else(|| {
-                Failure::usage(format!(
-                    "-o {}: no format is known by this ending: use .csv, .ndjson or .jsonl",
-                    path.display()
-                ))
-            })?;
-            if path.is_file() && !overwrite {
-                let advice = "it exists: name another file, or replace it with --overwrite";
-                return Err(Failure::usage(format!("-o {}: {advice}", path.display())));
-            }
-            Output::File(path.clone(), format)
-        };
-        let place = place(path);
-        if places.contains(&place) {
-            return Err(Failure::usage(format!("-o {}: it is named twice", path.display())));
-        }
-        places.push(place);
-        outputs.push(output);
-    }
-    Ok(outputs)
+fn list(path: &Path) -> Result<BufReader<File>, Failure> {
+    let file = File::open(path);
+    let file = file.map_err(|error| Failure::usage(format!("{}: cannot read targets: {error}", path.display())))?;
+    Ok(BufReader::new(file))
 }
 
-/// A path by which the same file is known however it was named; the file itself may not be there yet.
-fn place(path: &Path) -> PathBuf {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    let plain = folder.join(path.file_name().unwrap_or_default());
-    plain.canonicalize().unwrap_or(plain)
+/// What of that which was named is not probed.
+fn remarks(targets: &Targets) -> Vec<String> {
+    let shown = |count: u128| HumanCount(u64::try_from(count).unwrap_or(u64::MAX));
+    let left_out = targets.left_out();
+    let left_out =
+        (left_out > 0).then(|| format!("left out, being of the other address family: {left_out} of the targets"));
+    let excluded = targets.excluded();
+    let excluded = (excluded > 0).then(|| format!("excluded: {} of the addresses and names", shown(excluded)));
+    let not_probed = targets.not_probed().iter();
+    let not_probed = not_probed.map(|network| format!("left out: {} addresses: {network}", shown(network.addresses)));
+    left_out.into_iter().chain(excluded).chain(not_probed).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-    use std::num::NonZeroUsize;
-    use std::time::Duration;
-
-    use super::super::args::{Args, Command};
-    use super::*;
-
-    fn parse(line: &str) -> Result<ScanArgs, String> {
-        let words = format!("hailer scan {line}");
-        let args = Args::try_parse_from(words.split_whitespace()).map_err(|error| error.to_string())?;
-        let Command::Scan(args) = args.command else { panic!("{line} is no scan") };
-        Ok(*args)
-    }
-
-    fn refusal(line: &str) -> String {
-        match Plan::new(parse(line).unwrap()).expect_err(line) {
-            Failure::Usage(words) | Failure::Failed(words) => words,
-        }
-    }
-
-    /// A command line, and what it changes in the default configuration.
-    #[test]
-    fn settings_reach_the_configuration() {
-        type Change = fn(&mut Config);
-        let table: &[(&str, Change)] = &[
-            ("10.0.0.1", |_| {}),
-            ("10.0.0.1 --connect-timeout 2.5s", |config| config.connect_timeout = Duration::from_millis(2500)),
-            ("10.0.0.1 --tls-timeout 800ms", |config| config.tls_timeout = Duration::from_millis(800)),
-            ("10.0.0.1 --greeting-timeout 7", |config| {
-                config.mail_greeting_timeout = Duration::from_secs(7);
-                config.ftp_greeting_timeout = Duration::from_secs(7);
-            }),
-            ("10.0.0.1 --leave close", |config| config.leave = Leave::Close),
-            ("10.0.0.1 --all --seed 7", |config| (config.all, config.seed) = (true, Some(7))),
-            ("10.0.0.1 --concurrency 9", |config| config.concurrency = NonZeroUsize::new(9)),
-            ("10.0.0.1 --source 127.0.0.1 --source ::1", |config| {
-                config.source = vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
-            }),
-            ("10.0.0.1 --interface lo", |config| config.interface = Some("lo".into())),
-        ];
-        for (line, change) in table {
-            let mut expected = Config::default();
-            change(&mut expected);
-            let found = config(parse(line).unwrap());
-            assert_eq!(format!("{found:?}"), format!("{expected:?}"), "{line}");
-        }
-    }
-
-    #[test]
-    fn endpoints_are_counted() {
-        let table = [
-            ("10.0.0.0/30", 20),
-            ("10.0.0.0/30 -p 25", 4),
-            ("10.0.0.0/8 -p 21", 1 << 24),
-            ("10.0.0.1 ::1 -4", 5),
-            ("10.0.0.1 ::1 -6 -p 21", 1),
-            ("10.0.0.1:21 host.example -p 25", 2),
-        ];
-        for (line, endpoints) in table {
-            assert_eq!(Plan::new(parse(line).unwrap()).unwrap().scan.endpoints(), endpoints, "{line}");
-        }
-    }
-
-    #[test]
-    fn refusals_name_the_word() {
-        let table = [
-            ("10.0.0.0/33", "target '10.0.0.0/33': '/33' is not a prefix length"),
-            ("10.0.0.1 -p 21,4711", "-p 21,4711: no service is known for port 4711"),
-            ("@/nonexistent/list", "/nonexistent/list: cannot read targets: No such file"),
-            ("10.0.0.1 -o out.doc", "-o out.doc: no format is known by this ending"),
-            ("10.0.0.1 -o a.csv -o a.csv", "-o a.csv: it is named twice"),
-            ("10.0.0.1 -o a.csv -o ./src/../a.csv", "-o ./src/../a.csv: it is named twice"),
-            ("::1 -4", "no targets: all 1 of them"),
-            ("2001:db8::/32", "the targets have"),
-        ];
-        for (line, expected) in table {
-            let words = refusal(line);
-            assert!(words.starts_with(expected), "{line}: {words}");
-        }
-        assert!(parse("10.0.0.1 -4 -6").is_err());
-        assert!(parse("").is_err());
-    }
-
-    #[test]
-    fn an_existing_output_is_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rows.csv");
-        std::fs::write(&path, "precious").unwrap();
-        let line = format!("10.0.0.1 -o {}", path.display());
-        assert!(refusal(&line).contains("--overwrite"));
-        assert!(Plan::new(parse(&format!("{line} --overwrite")).unwrap()).is_ok());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious", "a plan writes nothing");
-    }
-
-    #[test]
-    fn a_bad_line_in_a_file_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("nets.txt");
-        std::fs::write(&path, "10.0.0.1\n10.0.0.0/16 10.0.0.999\n").unwrap();
-        let words = refusal(&format!("@{}", path.display()));
-        assert!(words.contains("nets.txt:2:13: '10.0.0.999': it looks like an address"), "{words}");
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

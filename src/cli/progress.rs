@@ -19,6 +19,8 @@ pub(super) struct Progress {
     bar: ProgressBar,
     manner: Manner,
     started: Instant,
+    /// What earlier runs did.
+    done_before: u64,
     /// What was done when, to tell the rate of late from.
     before: (Instant, u64),
 }
@@ -31,7 +33,7 @@ enum Manner {
 }
 
 impl Progress {
-    pub(super) fn new(total: u64, quiet: bool) -> Self {
+    pub(super) fn new(total: u64, done_before: u64, quiet: bool) -> Self {
         let manner = match (quiet, io::stderr().is_terminal()) {
             (true, _) => Manner::Quiet,
             (false, true) => Manner::Bar,
@@ -44,8 +46,11 @@ impl Progress {
             bar.set_style(style);
         }
         bar.set_message("starting");
+        bar.set_position(done_before);
+        // What was done before says nothing about how fast it goes on.
+        bar.reset_eta();
         let now = Instant::now();
-        Self { bar, manner, started: now, before: (now, 0) }
+        Self { bar, manner, started: now, done_before, before: (now, done_before) }
     }
 
     /// The bar, for whoever writes to the same terminal.
@@ -75,7 +80,8 @@ impl Progress {
         match self.manner {
             Manner::Quiet => None,
             Manner::Bar => {
-                let rate = HumanCount(per_second(done, self.started.elapsed()));
+                let of_this_run = done.saturating_sub(self.done_before);
+                let rate = HumanCount(per_second(of_this_run, self.started.elapsed()));
                 self.bar.set_message(format!("{rate}/s, {in_flight} in flight, {greeted} greeted"));
                 None
             }
@@ -89,13 +95,18 @@ impl Progress {
                     HumanCount(stats.total()),
                     HumanCount(rate),
                 );
-                if let Some(left) = time_left(done, stats.total(), now - self.started) {
+                if let Some(left) = self.time_left(done, stats.total(), now) {
                     // Writing to a String does not fail.
                     let _ = write!(line, ", ETA {:#}", HumanDuration(left));
                 }
                 Some(line)
             }
         }
+    }
+
+    fn time_left(&self, done: u64, total: u64, now: Instant) -> Option<Duration> {
+        let before = self.done_before;
+        time_left(done.saturating_sub(before), total.saturating_sub(before), now - self.started)
     }
 
     /// Takes the bar away.

@@ -1,21 +1,19 @@
 //! Rows to their outputs, on a thread of its own: a disk or a pipe that stalls must not stop a clock.
 
-use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use hailer::output::{Format, RowFile, RowSink, RowWriter};
-use hailer::{Observation, Observations, Outcome};
-use indicatif::ProgressBar;
+use futures::stream::ReadyChunks;
+use hailer::{Checkpoint, Mark, Observation, Observations, Tally};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
-use super::Failure;
-use super::plan::Output;
+use super::keeper::Keeper;
+use super::outputs::Outputs;
 
 /// How often waiting rows are looked at, so that none waits much longer than its second.
 const LOOK: Duration = Duration::from_millis(250);
@@ -29,77 +27,83 @@ const REST: Duration = Duration::from_millis(5);
 /// When endpoints under way are waited for no longer, how long rows that are finished may take to be handed on.
 const HANDING_ON: Duration = Duration::from_millis(50);
 
-/// What was written.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) rows: u64,
-    /// How many rows of those that greeted named none.
-    pub(super) unnamed: u64,
-    /// How many rows named which software.
-    pub(super) software: BTreeMap<Arc<str>, u64>,
-}
+/// How often it is kept how far the scan is: what a kill or a loss of power costs is probed again.
+const MARK: Duration = Duration::from_secs(1);
 
 /// How writing ended.
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) tally: Tally,
+    /// How much time all runs have taken.
+    pub(super) elapsed: Duration,
     pub(super) result: io::Result<()>,
 }
 
-/// All outputs of a scan.
-pub(super) struct Outputs(Vec<Box<dyn RowWriter>>);
-
-impl Outputs {
-    /// Opens them all; lines for people are written around the progress bar.
-    pub(super) fn open(outputs: &[Output], overwrite: bool, bar: &ProgressBar) -> Result<Self, Failure> {
-        let open = |output: &Output| -> Result<Box<dyn RowWriter>, Failure> {
-            Ok(match output {
-                Output::File(path, format) => {
-                    Box::new(RowFile::create(path, *format, overwrite).map_err(Failure::failed)?)
-                }
-                Output::Stdout(format) if *format == Format::Text || io::stdout().is_terminal() => {
-                    Box::new(RowSink::over(*format, "stdout", AroundBar(bar.clone())))
-                }
-                Output::Stdout(format) => Box::new(RowSink::over(*format, "stdout", io::stdout())),
-            })
-        };
-        outputs.iter().map(open).collect::<Result<_, _>>().map(Self)
-    }
-
-    /// Adds others that are shown every row.
-    pub(super) fn extend(&mut self, more: impl IntoIterator<Item = Box<dyn RowWriter>>) {
-        self.0.extend(more);
-    }
-
-    fn write(&mut self, row: &Observation) -> io::Result<()> {
-        self.each(|output| output.write(row))
-    }
-
-    fn flush_if_due(&mut self) -> io::Result<()> {
-        let now = Instant::now();
-        self.each(|output| output.flush_if_due(now))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.each(|output| output.flush())
-    }
-
-    /// Has its turn with every output, also after one has failed; the first error is told.
-    fn each(&mut self, turn: impl FnMut(&mut Box<dyn RowWriter>) -> io::Result<()>) -> io::Result<()> {
-        self.0.iter_mut().map(turn).fold(Ok(()), Result::and)
-    }
+/// Where rows are recorded, and how far that is.
+pub(super) struct Record {
+    outputs: Outputs,
+    keeper: Option<Keeper>,
+    tally: Tally,
+    /// How much time earlier runs took.
+    before: Duration,
+    began: Instant,
+    marked: Instant,
+    mark_every: Duration,
 }
 
-/// Writes to a terminal that also shows a progress bar.
-struct AroundBar(ProgressBar);
-
-impl Write for AroundBar {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stdout().write(bytes))
+impl Record {
+    /// Going on from a mark, which is kept already if there is a keeper.
+    pub(super) fn new(outputs: Outputs, keeper: Option<Keeper>, from: &Mark) -> Self {
+        let now = Instant::now();
+        let (tally, before) = (from.tally.clone(), from.elapsed);
+        Self { outputs, keeper, tally, before, began: now, marked: now, mark_every: MARK }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.suspend(|| io::stdout().flush())
+    fn elapsed(&self) -> Duration {
+        self.before + self.began.elapsed()
+    }
+
+    fn take(&mut self, rows: &[Observation]) -> io::Result<()> {
+        for row in rows {
+            self.outputs.write(row)?;
+            self.tally.count(row);
+        }
+        self.outputs.flush_if_due()
+    }
+
+    /// How far it is now. The outputs hold every row that the stream has handed out, and the checkpoint is taken before it
+    /// hands out another.
+    fn mark(&mut self, checkpoint: impl FnOnce() -> Checkpoint) -> io::Result<Mark> {
+        let lengths = self.outputs.mark()?;
+        Ok(Mark { lengths, elapsed: self.elapsed(), tally: self.tally.clone(), checkpoint: checkpoint() })
+    }
+
+    fn mark_if_due(&mut self, checkpoint: impl FnOnce() -> Checkpoint) -> io::Result<()> {
+        let now = Instant::now();
+        if self.keeper.is_none() || now.saturating_duration_since(self.marked) < self.mark_every {
+            return Ok(());
+        }
+        self.marked = now;
+        let mark = self.mark(checkpoint)?;
+        self.keeper.as_mut().map_or(Ok(()), |keeper| keeper.offer(mark))
+    }
+
+    /// Writes out what waits, and has it kept how far that is. After a failure nothing is: what is lost lies behind the
+    /// last mark, where it is probed again.
+    fn finish(mut self, recorded: io::Result<()>, checkpoint: impl FnOnce() -> Checkpoint) -> Written {
+        let flushed = self.outputs.flush();
+        let last = recorded.and(flushed).and_then(|()| self.mark(checkpoint));
+        let elapsed = self.elapsed();
+        // Closing a file that is full tries once more. The program ends when it hears from us, and must not cut that short
+        // between a torn row and its removal.
+        let Self { outputs, keeper, tally, .. } = self;
+        drop(outputs);
+        let (result, mark) = match last {
+            Ok(mark) => (Ok(()), Some(mark)),
+            Err(error) => (Err(error), None),
+        };
+        let kept = keeper.map_or(Ok(()), |keeper| keeper.finish(mark));
+        Written { tally, elapsed, result: result.and(kept) }
     }
 }
 
@@ -113,19 +117,14 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Writes every row of `rows` to every output until there are no more, or one output fails, which ends the scan.
-    pub(super) fn start(rows: Observations, mut outputs: Outputs, runtime: Handle) -> io::Result<Self> {
+    pub(super) fn start(rows: Observations, record: Record, runtime: Handle) -> io::Result<Self> {
         let abandon = Arc::new(Notify::new());
         let (tell, ended) = oneshot::channel();
         let abandoned = Arc::clone(&abandon);
         thread::Builder::new().name("writer".into()).spawn(move || {
-            let mut tally = Tally::default();
-            let recorded = record(rows, &mut outputs, &runtime, &abandoned, &mut tally);
-            let flushed = outputs.flush();
-            // Closing a file that is full tries once more. The program ends when it hears from us, and must not cut that short
-            // between a torn row and its removal.
-            drop(outputs);
+            let written = record_all(rows, record, &runtime, &abandoned);
             // If nobody listens any longer the program is ending.
-            drop(tell.send(Written { tally, result: recorded.and(flushed) }));
+            drop(tell.send(written));
         })?;
         Ok(Self { ended, abandon })
     }
@@ -136,14 +135,19 @@ impl Recorder {
     }
 }
 
-fn record(
-    rows: Observations,
-    outputs: &mut Outputs,
+fn record_all(rows: Observations, mut record: Record, runtime: &Handle, abandoned: &Notify) -> Written {
+    // A chunk holds nothing back: what it has taken out of the stream is what it hands on.
+    let mut batches = rows.ready_chunks(BATCH);
+    let recorded = record_batches(&mut batches, &mut record, runtime, abandoned);
+    record.finish(recorded, || batches.get_ref().checkpoint())
+}
+
+fn record_batches(
+    batches: &mut ReadyChunks<Observations>,
+    record: &mut Record,
     runtime: &Handle,
     abandoned: &Notify,
-    tally: &mut Tally,
 ) -> io::Result<()> {
-    let mut batches = rows.ready_chunks(BATCH);
     loop {
         let next = runtime.block_on(async {
             tokio::select! {
@@ -155,8 +159,8 @@ fn record(
         });
         match next {
             Next::Batch(batch) => {
-                write_all(&batch, outputs, tally)?;
-                outputs.flush_if_due()?;
+                record.take(&batch)?;
+                record.mark_if_due(|| batches.get_ref().checkpoint())?;
                 if !batch.is_empty() {
                     thread::sleep(REST);
                 }
@@ -165,7 +169,7 @@ fn record(
             Next::Abandoned => {
                 // Slots whose rows found no room hand them on as room is made, which takes them a turn.
                 while let Ok(Some(batch)) = runtime.block_on(async { timeout(HANDING_ON, batches.next()).await }) {
-                    write_all(&batch, outputs, tally)?;
+                    record.take(&batch)?;
                 }
                 return Ok(());
             }
@@ -179,14 +183,6 @@ enum Next {
     Abandoned,
 }
 
-fn write_all(rows: &[Observation], outputs: &mut Outputs, tally: &mut Tally) -> io::Result<()> {
-    for row in rows {
-        outputs.write(row)?;
-        tally.rows += 1;
-        match &row.software {
-            Some(software) => *tally.software.entry(Arc::clone(&software.name)).or_default() += 1,
-            None => tally.unnamed += u64::from(row.outcome == Outcome::Greeted),
-        }
-    }
-    Ok(())
-}
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

@@ -2,21 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-use hailer::Observations;
 use hailer::output::RowWriter;
+use hailer::{Mark, Notice, Observations, Shard, Stats, Tally};
 use indicatif::HumanCount;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
 use tokio::sync::oneshot::error::RecvError;
 use tokio::time::{sleep, timeout};
 
 use super::args::ScanArgs;
-use super::display::Display;
+use super::display::{Display, Speaker};
+use super::kept::Kept;
+use super::outputs::Outputs;
 use super::plan::Plan;
 use super::progress::Progress;
-use super::record::{Outputs, Recorder, Written};
+use super::record::{Record, Recorder, Written};
 use super::signals::Signals;
-use super::{Ended, Failure, summary, tell};
+use super::summary::Summary;
+use super::{Ended, Failure, list, tell};
 
 /// After a request to stop, how long endpoints under way may take.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -25,54 +29,96 @@ const DRAIN: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
+    if args.list {
+        return list::run(&args);
+    }
     raise_open_file_limit();
     sweep(Plan::new(args)?, None)
 }
 
 /// Does what is planned; a witness is shown every row as well.
-pub(super) fn sweep(plan: Plan, witness: Option<Box<dyn RowWriter>>) -> Result<Ended, Failure> {
+pub(super) fn sweep(mut plan: Plan, witness: Option<Box<dyn RowWriter>>) -> Result<Ended, Failure> {
     let runtime = runtime(&plan)?;
-    let progress = Progress::new(plan.scan.endpoints(), plan.quiet);
-    let mut outputs = Outputs::open(&plan.outputs, plan.overwrite, progress.bar())?;
+    let from = plan.kept.as_ref().map(|kept| kept.journal.mark.clone()).unwrap_or_default();
+    let done_before = from.checkpoint.done();
+    let progress = Progress::new(plan.scan.endpoints(), done_before, plan.quiet);
+    let (mut outputs, handles) = Outputs::open(&mut plan.destination, progress.bar())?;
+    let lengths = outputs.mark().map_err(Failure::failed)?;
+    let keeper = plan.kept.as_mut().map(|kept| kept.begin(handles, lengths)).transpose()?;
     outputs.extend(witness);
     if !plan.quiet {
-        announce(&plan);
+        announce(&plan, &from);
     }
+    // What is left of the plan holds the locks on the outputs.
+    let Plan { scan, kept, .. } = plan;
+    let record = Record::new(outputs, keeper, &from);
     let started = Instant::now();
     let ended = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(|error| cannot_start(&error))?;
-        let rows = plan.scan.run();
+        let mut rows = scan.run();
         let stats = rows.stats();
         let display = Display::start(progress, rows.stats()).map_err(|error| cannot_start(&error))?;
-        let recorded = supervise(rows, outputs, &display, &mut signals).await;
-        if let Ok((_, written)) = &recorded {
-            display.say(summary::render(&stats, &written.tally, started.elapsed()).trim_end().to_owned());
+        let mut notices = tokio::spawn(pass_on(rows.notices(), display.speaker()));
+        let recorded = supervise(rows, record, &display, &mut signals).await;
+        // What befell the scan is told before what it came to. Nothing more can come, once its slots are gone.
+        if timeout(LAST_WORDS, &mut notices).await.is_err() {
+            notices.abort();
         }
-        let in_haste = !matches!(recorded, Ok((Ended::Done, _)));
+        let recorded = recorded.and_then(|(ended, written)| conclude(kept.as_ref(), &stats, ended, written));
+        if let Ok((_, tally)) = &recorded {
+            let summary = Summary { stats: &stats, tally, elapsed: started.elapsed(), done_before };
+            display.say(summary.render().trim_end().to_owned());
+        }
+        let ended = recorded.map(|(ended, _)| ended);
+        if let Some(kept) = kept.as_ref().filter(|_| !matches!(ended, Ok(Ended::Done))) {
+            display.say(kept.go_on());
+        }
         tokio::select! {
             () = display.finish() => {}
             // Whoever stopped the terminal may want to read on, or may want to leave.
             () = signals.next() => {}
-            () = sleep(LAST_WORDS), if in_haste => {}
+            () = sleep(LAST_WORDS), if !matches!(ended, Ok(Ended::Done)) => {}
         }
-        let (ended, written) = recorded?;
-        written.result.map_err(Failure::failed).map(|()| ended)
+        ended
     });
     // Dropping it would wait for names that are still being looked up, for as long as the system's resolver likes.
     runtime.shutdown_background();
     ended
 }
 
+/// Says what befalls the scan as a whole.
+async fn pass_on(notices: Option<mpsc::Receiver<Notice>>, speaker: Speaker) {
+    let Some(mut notices) = notices else { return };
+    while let Some(notice) = notices.recv().await {
+        speaker.say(notice.to_string());
+    }
+}
+
+/// What the end means; a scan that is done leaves its manifest.
+fn conclude(kept: Option<&Kept>, stats: &Stats, ended: Ended, written: Written) -> Result<(Ended, Tally), Failure> {
+    let Written { tally, elapsed, result } = written;
+    result.map_err(Failure::failed)?;
+    if stats.is_canary_dead() {
+        return Err(Failure::failed(
+            "a canary does not answer: see that it is up, and the path to it; nothing was begun",
+        ));
+    }
+    if let Some(kept) = kept.filter(|_| ended == Ended::Done) {
+        kept.end(stats, &tally, elapsed).map_err(Failure::failed)?;
+    }
+    Ok((ended, tally))
+}
+
 /// Drives the scan to its end, or to the end that a signal asks for.
 async fn supervise(
     rows: Observations,
-    outputs: Outputs,
+    record: Record,
     display: &Display,
     signals: &mut Signals,
 ) -> Result<(Ended, Written), Failure> {
     let (stats, stop) = (rows.stats(), rows.stopper());
     let mut recorder =
-        Recorder::start(rows, outputs, tokio::runtime::Handle::current()).map_err(|error| cannot_start(&error))?;
+        Recorder::start(rows, record, tokio::runtime::Handle::current()).map_err(|error| cannot_start(&error))?;
     let asked_to_stop = tokio::select! {
         biased;
         ended = &mut recorder.ended => return recorded(ended, Ended::Done),
@@ -111,14 +157,30 @@ fn recorded(ended: Result<Written, RecvError>, as_asked: Ended) -> Result<(Ended
     Ok((as_asked, written))
 }
 
-fn announce(plan: &Plan) {
-    if plan.left_out > 0 {
-        tell(format_args!("left out, being of the other address family: {} of the targets", plan.left_out));
+fn announce(plan: &Plan, from: &Mark) {
+    for remark in &plan.remarks {
+        tell(remark);
     }
-    let endpoints = plan.scan.endpoints();
+    let Plan { scan, destination, .. } = plan;
+    let endpoints = scan.endpoints();
     let noun = if endpoints == 1 { "endpoint" } else { "endpoints" };
-    let slots = u64::try_from(plan.scan.concurrency().get()).unwrap_or(u64::MAX).min(endpoints);
-    tell(format_args!("{} {noun}, {slots} at once, seed {}", HumanCount(endpoints), plan.scan.seed()));
+    let shard = scan.shard();
+    let shard = if shard == Shard::WHOLE { String::new() } else { format!(" of shard {shard}") };
+    let slots = u64::try_from(scan.concurrency().get()).unwrap_or(u64::MAX).min(endpoints);
+    let (pace, seed) = (scan.pace(), scan.seed());
+    tell(format_args!("{} {noun}{shard}, {slots} at once, {pace}, seed {seed}", HumanCount(endpoints)));
+    if plan.kept.as_ref().is_some_and(|kept| kept.is_resumed) {
+        let (done, rows) = (HumanCount(from.checkpoint.done()), HumanCount(from.tally.rows));
+        tell(format_args!("going on: {done} done and {rows} rows written before"));
+    }
+    let streams = destination.streams().join(", ");
+    if streams.is_empty() {
+        return;
+    }
+    match &plan.kept {
+        Some(_) => tell(format_args!("{streams} cannot be gone on with: another run writes only its own rows there")),
+        None => tell(format_args!("{streams} cannot be gone on with: give a file (-o FILE) to be able to --resume")),
+    }
 }
 
 fn runtime(plan: &Plan) -> Result<Runtime, Failure> {

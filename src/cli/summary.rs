@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use hailer::{Outcome, Stats};
+use hailer::manifest::Canaries;
+use hailer::{Outcome, Slowed, Stats, Tally};
 use indicatif::HumanCount;
 
 use super::progress::per_second;
-use super::record::Tally;
 
 /// More ports than this make no table; then only the totals are shown.
 const MAX_COLUMNS: usize = 10;
@@ -15,36 +15,74 @@ const MAX_COLUMNS: usize = 10;
 /// The commonest software is shown, so many kinds of it.
 const MAX_SOFTWARE: usize = 20;
 
-/// The summary as lines.
-pub(super) fn render(stats: &Stats, tally: &Tally, elapsed: Duration) -> String {
-    let mut text = String::new();
-    // Writing to a String does not fail.
-    let _ = write_all(&mut text, stats, tally, elapsed);
-    text
+/// The networks that were slowed down most are named, so many of them.
+const MAX_SLOWED: usize = 4;
+
+/// What a scan came to.
+pub(super) struct Summary<'a> {
+    pub(super) stats: &'a Stats,
+    /// What was written by all runs.
+    pub(super) tally: &'a Tally,
+    /// How long this run took.
+    pub(super) elapsed: Duration,
+    /// How many endpoints earlier runs did.
+    pub(super) done_before: u64,
 }
 
-fn write_all(text: &mut String, stats: &Stats, tally: &Tally, elapsed: Duration) -> std::fmt::Result {
-    writeln!(
-        text,
-        "{} of {} endpoints in {:.1} s ({}/s), {} {}",
-        HumanCount(stats.done()),
-        HumanCount(stats.total()),
-        elapsed.as_secs_f64(),
-        HumanCount(per_second(stats.done(), elapsed)),
-        HumanCount(tally.rows),
-        if tally.rows == 1 { "row" } else { "rows" },
-    )?;
-    outcomes(text, stats)?;
-    software(text, tally)?;
-    let not_done = stats.outcome(Outcome::LocalError);
-    if not_done > 0 {
+impl Summary<'_> {
+    /// As lines.
+    pub(super) fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String does not fail.
+        let _ = self.write_all(&mut text);
+        text
+    }
+
+    fn write_all(&self, text: &mut String) -> std::fmt::Result {
+        let Self { stats, tally, elapsed, done_before } = *self;
+        let of_this_run = stats.done().saturating_sub(done_before);
+        write!(text, "{} of {} endpoints", HumanCount(stats.done()), HumanCount(stats.total()))?;
+        if done_before > 0 {
+            write!(text, ", {} of them in this run,", HumanCount(of_this_run))?;
+        }
         writeln!(
             text,
-            "{} not done: this machine could not try them (see 'detail' in the rows with outcome local_error)",
-            HumanCount(not_done)
+            " in {:.1} s ({}/s), {} {}",
+            elapsed.as_secs_f64(),
+            HumanCount(per_second(of_this_run, elapsed)),
+            HumanCount(tally.rows),
+            if tally.rows == 1 { "row" } else { "rows" },
         )?;
+        outcomes(text, stats)?;
+        software(text, tally)?;
+        slowed(text, stats)?;
+        if let Some(canaries) = Canaries::new(stats.canaries()) {
+            writeln!(text, "{canaries}")?;
+        }
+        let not_done = stats.outcome(Outcome::LocalError);
+        if not_done > 0 {
+            writeln!(
+                text,
+                "{} not done: this machine could not try them (see 'detail' in the rows with outcome local_error)",
+                HumanCount(not_done)
+            )?;
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+fn slowed(text: &mut String, stats: &Stats) -> std::fmt::Result {
+    let Slowed { networks, slowest } = stats.slowed();
+    if networks == 0 {
+        return Ok(());
+    }
+    let noun = if networks == 1 { "network" } else { "networks" };
+    write!(text, "slowed down in {} {noun} that asked for it:", HumanCount(networks))?;
+    for (place, (network, rate)) in slowest.iter().take(MAX_SLOWED).enumerate() {
+        write!(text, "{} {network} to {rate}", if place == 0 { "" } else { "," })?;
+    }
+    let named = u64::try_from(slowest.len().min(MAX_SLOWED)).unwrap_or(u64::MAX);
+    writeln!(text, "{}", if networks > named { " and others" } else { "" })
 }
 
 fn outcomes(text: &mut String, stats: &Stats) -> std::fmt::Result {

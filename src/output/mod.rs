@@ -34,6 +34,7 @@ mod cell;
 mod csv;
 pub mod escape;
 mod ndjson;
+mod replace;
 mod row;
 mod sink;
 #[cfg(test)]
@@ -41,8 +42,9 @@ mod tests;
 mod text;
 
 pub use cell::{Cell, Timestamp};
+pub use replace::{beside, replace, sync_folder};
 pub use row::Column;
-pub use sink::{FileTarget, RowFile, RowSink, RowStream, StreamTarget, Target};
+pub use sink::{FileTarget, Marked, RowFile, RowSink, RowStream, StreamTarget, Target};
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,6 +59,18 @@ pub enum Format {
 }
 
 impl Format {
+    /// Every format.
+    pub const ALL: [Self; 3] = [Self::Csv, Self::Ndjson, Self::Text];
+
+    /// The name used in journals and manifests.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            Self::Text => "text",
+        }
+    }
+
     /// The format that a file's ending stands for, in any case: `.csv`, `.ndjson` or `.jsonl`.
     ///
     /// ```

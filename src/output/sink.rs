@@ -32,6 +32,12 @@ pub trait Target: Write + Send {
     fn sync(&mut self) -> io::Result<()>;
 }
 
+/// Rows to somewhere that a later run can go on with.
+pub trait Marked: RowWriter {
+    /// How many bytes of whole rows are with the system: where [`RowSink::resume`] can go on.
+    fn complete(&self) -> u64;
+}
+
 /// Rows to a file or a stream, collected and written whole.
 ///
 /// What still waits when this is dropped is written if it can be; call [`RowWriter::flush`] to learn whether it was.
@@ -84,12 +90,17 @@ impl RowSink<FileTarget> {
         let target = FileTarget::resume(path, complete).map_err(|cause| {
             failure("go on with", &path.display().to_string(), &cause, "restore the file, or start anew")
         })?;
-        let mut sink = Self::new(format, path.display().to_string(), target);
-        if complete > 0 {
-            sink.buffer.clear();
-            sink.complete = complete;
-        }
-        Ok(sink)
+        Ok(Self::onto(format, path.display().to_string(), target, complete))
+    }
+
+    /// Another handle on the file, for whoever sees it onto the disk meanwhile.
+    pub fn handle(&self) -> io::Result<File> {
+        self.target.file.try_clone()
+    }
+
+    /// Whether it is a regular file: one that can be gone on with.
+    pub fn is_regular(&self) -> bool {
+        self.target.is_regular
     }
 }
 
@@ -106,6 +117,16 @@ impl<T: Target> RowSink<T> {
 
     /// How long a row waits before it is due.
     const FLUSH_AFTER: Duration = Duration::from_secs(1);
+
+    /// Rows to a target that holds `complete` bytes of whole rows, and nothing behind them.
+    pub fn onto(format: Format, name: impl Into<String>, target: T, complete: u64) -> Self {
+        let mut sink = Self::new(format, name.into(), target);
+        if complete > 0 {
+            sink.buffer.clear();
+            sink.complete = complete;
+        }
+        sink
+    }
 
     fn new(format: Format, name: String, target: T) -> Self {
         let encoder = Encoder::new(format);
@@ -183,6 +204,12 @@ impl<T: Target> RowWriter for RowSink<T> {
         }
         self.empty_at = Some(now);
         Ok(())
+    }
+}
+
+impl<T: Target> Marked for RowSink<T> {
+    fn complete(&self) -> u64 {
+        self.complete
     }
 }
 

@@ -5,15 +5,19 @@
 //! behind one lock for the slots of a scan.
 
 mod agenda;
+mod journal;
 mod ledger;
+mod listing;
 mod order;
 mod pacer;
 mod permutation;
 mod stop;
 
 pub(crate) use self::agenda::{Agenda, Named, Pause, Setup, Task, Underway, Work};
+pub use self::journal::{Journal, JournalError, Mark, Recorded, Tally, hex};
 pub use self::ledger::Checkpoint;
 pub(crate) use self::ledger::{Counts, Ticket};
+pub use self::listing::listing;
 pub(crate) use self::order::Order;
 pub use self::order::{Shard, ShardError};
 pub(crate) use self::pacer::Pace;

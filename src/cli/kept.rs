@@ -1,0 +1,114 @@
+//! What a scan keeps beside its first output: the journal as long as it is not done, the manifest when it is.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use hailer::manifest::{Canaries, Endpoints, Manifest, Output, Settings, counts};
+use hailer::output::{Timestamp, sync_folder};
+use hailer::{Journal, Mark, Stats, Tally};
+
+use super::Failure;
+use super::beside::Beside;
+use super::keeper::{Files, Keeper, keep};
+use super::spool::Spool;
+
+/// What is kept of one scan.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) beside: Beside,
+    pub(super) journal: Journal,
+    pub(super) is_resumed: bool,
+    /// Targets that came from stdin in this run.
+    pub(super) spool: Option<Spool>,
+    pub(super) facts: Facts,
+}
+
+/// What the manifest tells, beside what the journal knows.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) command_line: Vec<String>,
+    pub(super) contact: Option<String>,
+    pub(super) targets_digest: String,
+    pub(super) settings: Settings,
+}
+
+impl Kept {
+    /// Writes the journal for the first time, before anything is sent: how long the outputs are, and what is done.
+    pub(super) fn begin(&mut self, outputs: Vec<File>, lengths: Vec<u64>) -> Result<Keeper, Failure> {
+        let mut disk = Files { outputs, journal: self.beside.journal() };
+        let mark = Mark { lengths, ..self.journal.mark.clone() };
+        let begun = self.make_room().and_then(|()| keep(&mut disk, &mut self.journal, mark));
+        begun.and_then(|()| Keeper::start(disk, self.journal.clone())).map_err(Failure::failed)
+    }
+
+    /// The command that goes on with the scan.
+    pub(super) fn go_on(&self) -> String {
+        let output = self.beside.output().as_os_str();
+        format!("go on with: hailer scan --resume {}", super::demo::shown(output))
+    }
+
+    /// Tells what a scan came to that is done, and keeps no longer what would let it go on.
+    pub(super) fn end(&self, stats: &Stats, tally: &Tally, elapsed: Duration) -> io::Result<()> {
+        self.manifest(stats, tally, elapsed)?.write(&self.beside.manifest())?;
+        // In this order: without a journal nothing else is looked at.
+        for path in [self.beside.journal(), self.beside.stdin(), self.beside.names()] {
+            remove(&path)?;
+        }
+        sync_folder(self.beside.output())
+    }
+
+    /// Removes what an earlier scan to the same output left, and sees the files of this one onto the disk.
+    fn make_room(&mut self) -> io::Result<()> {
+        if !self.is_resumed {
+            remove(&self.beside.manifest())?;
+            remove(&self.beside.stdin())?;
+        }
+        if let Some(spool) = &mut self.spool {
+            spool.keep()?;
+        }
+        self.journal.outputs.iter().try_for_each(|output| sync_folder(&output.path))
+    }
+
+    fn manifest(&self, stats: &Stats, tally: &Tally, elapsed: Duration) -> io::Result<Manifest> {
+        let Facts { command_line, contact, targets_digest, settings } = &self.facts;
+        let Journal { hailer, began, digest, seed, shard, outputs, .. } = &self.journal;
+        let (outcomes, ports) = counts(stats);
+        let outputs = outputs.iter().map(|output| Output::read(&output.path, &output.format, tally.rows));
+        Ok(Manifest {
+            version: Manifest::VERSION,
+            hailer: hailer.clone(),
+            command_line: command_line.clone(),
+            contact: contact.clone(),
+            began: began.clone(),
+            ended: now(),
+            seconds: elapsed.as_secs_f64(),
+            seed: *seed,
+            shard: shard.clone(),
+            configuration_digest: digest.clone(),
+            targets_digest: targets_digest.clone(),
+            configuration: settings.clone(),
+            endpoints: Endpoints::new(stats),
+            outcomes,
+            ports,
+            canaries: Canaries::new(stats.canaries()),
+            slowed: stats.slowed().into(),
+            outputs: outputs.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// The time, as journals and manifests have it.
+pub(super) fn now() -> String {
+    Timestamp::seconds(SystemTime::now()).map(|now| now.to_string()).unwrap_or_default()
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(cause) if cause.kind() != ErrorKind::NotFound => {
+            Err(io::Error::new(cause.kind(), format!("cannot remove {}: {cause}", path.display())))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,95 @@
+//! Going on with a scan that was left: its journal found, and the command line that it began with completed.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use hailer::{Config, Error, Journal, JournalError, Mark, Scan};
+
+use super::Failure;
+use super::args::ScanArgs;
+use super::beside::{Beside, place};
+use super::given::Given;
+
+/// A scan that was left.
+#[derive(Debug)]
+pub(super) struct Resumed {
+    pub(super) journal: Journal,
+    /// The journal, as it was named.
+    path: PathBuf,
+}
+
+impl Resumed {
+    /// The scan that wrote an output, which may also be named by its journal.
+    pub(super) fn open(output: &Path) -> Result<Self, Failure> {
+        let beside = Beside::named(output);
+        let path = beside.journal();
+        let refuse = |words: String| Failure::usage(format!("--resume {}: {words}", output.display()));
+        let journal = Journal::read(&path).map_err(|error| match error {
+            JournalError::Io(error) if error.kind() == ErrorKind::NotFound && beside.manifest().exists() => {
+                refuse(format!("nothing is left to do: the scan is finished, as {} tells", beside.manifest().display()))
+            }
+            JournalError::Io(error) if error.kind() == ErrorKind::NotFound => refuse(format!(
+                "there is no journal {}: name the first output of a scan that was stopped",
+                path.display()
+            )),
+            error => refuse(format!("cannot go on from {}: {error}", path.display())),
+        })?;
+        let first = journal.outputs.first().map(|first| &first.path);
+        match first.filter(|first| place(first) != place(beside.output())) {
+            Some(first) => {
+                let words =
+                    format!("it was moved: its journal speaks of {}; put all of it back there", first.display());
+                Err(refuse(words))
+            }
+            None => Ok(Self { journal, path }),
+        }
+    }
+
+    /// What is given now, and for the rest what was given at first.
+    pub(super) fn complete(&self, now: ScanArgs) -> Result<ScanArgs, Failure> {
+        let given = now.given.over(Given::recorded(&self.journal.command));
+        let read = given.read();
+        let args = read.map_err(|words| self.refuse(&format!("its command line cannot be repeated: {words}")))?;
+        Ok(ScanArgs { resume: now.resume, ..args })
+    }
+
+    /// When it began, and how far it is.
+    pub(super) fn began(self) -> (String, Mark) {
+        (self.journal.began, self.journal.mark)
+    }
+
+    /// Whether targets are to come from where they came at first.
+    pub(super) fn has_targets_of_old(&self, args: &ScanArgs) -> bool {
+        let now: Vec<_> = args.targets.iter().map(String::as_str).collect();
+        self.journal.command.get("targets").is_some_and(|then| then.iter().eq(now))
+    }
+
+    /// The settings, of which some cannot be others than at first.
+    pub(super) fn settle(&self, config: Config) -> Result<Config, Failure> {
+        match self.journal.contradiction(&config) {
+            Some(words) => Err(self.refuse(&words)),
+            None => Ok(Config { seed: Some(self.journal.seed), ..config }),
+        }
+    }
+
+    /// The scan, if it is the one that was left.
+    pub(super) fn check(&self, scan: Result<Scan, Error>) -> Result<Scan, Failure> {
+        match scan {
+            Ok(scan) if self.journal.is_of(&scan.digest()) => Ok(scan),
+            Ok(_) | Err(Error::Checkpoint) => Err(self.refuse(&self.other_targets())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn other_targets(&self) -> String {
+        let values = |name: &str| self.journal.command.get(name).into_iter().flatten();
+        let lists = values("targets").filter_map(|target| target.strip_prefix('@'));
+        let lists: Vec<_> = lists.chain(values("exclude_file").map(String::as_str)).collect();
+        let words = "the targets, ports or exclusions are others than those that it began with";
+        if lists.is_empty() { words.to_owned() } else { format!("{words}: has a list changed ({})?", lists.join(", ")) }
+    }
+
+    fn refuse(&self, words: &str) -> Failure {
+        Failure::usage(format!("cannot go on from {}: {words}", self.path.display()))
+    }
+}

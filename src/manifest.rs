@@ -1,0 +1,344 @@
+//! The manifest: what a finished scan was and what came of it, for whoever has to prove it later.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::output::replace;
+use crate::schedule::{Slowed, hex};
+use crate::stats::Stats;
+use crate::{Leave, Outcome, Scan};
+
+/// What a finished scan was and what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The way in which this is written.
+    #[serde(rename = "hailer_manifest")]
+    pub version: u32,
+    /// The program.
+    pub hailer: String,
+    /// The command line, over all runs.
+    pub command_line: Vec<String>,
+    /// Whom to ask about the scan.
+    pub contact: Option<String>,
+    /// When the first run began (RFC 3339).
+    pub began: String,
+    /// When the last one ended.
+    pub ended: String,
+    /// How much time all runs took.
+    pub seconds: f64,
+    /// What the order is derived from.
+    pub seed: u64,
+    /// Which part of the targets, as `3/16`.
+    pub shard: String,
+    /// [`Scan::digest`], in hexadecimal digits.
+    pub configuration_digest: String,
+    /// [`crate::Targets::digest`], in hexadecimal digits.
+    pub targets_digest: String,
+    /// The settings of the last run.
+    pub configuration: Settings,
+    /// How many endpoints there were.
+    pub endpoints: Endpoints,
+    /// How many probes ended how.
+    pub outcomes: BTreeMap<String, u64>,
+    /// The same for each port.
+    pub ports: BTreeMap<u16, BTreeMap<String, u64>>,
+    /// What came of the canaries, where there were some.
+    pub canaries: Option<Canaries>,
+    /// The networks that told the last run to go easier.
+    pub slowed: SlowedDown,
+    /// The files that the rows are in.
+    pub outputs: Vec<Output>,
+}
+
+/// The settings of a scan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "they are those of `Config`, as text and numbers")]
+pub struct Settings {
+    pub pace: String,
+    pub profile: Option<String>,
+    pub ports: String,
+    pub concurrency: usize,
+    pub connect_timeout_ms: u64,
+    pub tls_timeout_ms: u64,
+    pub mail_greeting_timeout_ms: u64,
+    pub ftp_greeting_timeout_ms: u64,
+    pub leave: String,
+    pub all: bool,
+    pub retry_busy: u32,
+    pub canaries: Vec<String>,
+    pub canary_interval_ms: u64,
+    pub resolvers: Vec<String>,
+    pub authorised: bool,
+    pub source: Vec<String>,
+    pub interface: Option<String>,
+}
+
+/// How many endpoints there were, of the shard.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// In all; one that is reached by a name counts once.
+    pub total: u64,
+    /// Of which something is known.
+    pub done: u64,
+    /// That this machine could not try: the rows with outcome `local_error`.
+    pub not_done: u64,
+    /// What part of all is done: 1 where nothing is missing.
+    pub coverage: f64,
+}
+
+/// How many probes of canaries, which are known to answer, were lost.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Canaries {
+    /// How often they were hailed.
+    pub hailed: u64,
+    /// How often in vain.
+    pub failed: u64,
+    /// What that says about the path to them. It says nothing about other paths.
+    pub loss_on_the_canary_path: Interval,
+}
+
+/// A proportion, and between which bounds it lies with 95 % confidence.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// What was seen.
+    pub rate: f64,
+    /// The lower bound.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+}
+
+/// [`Slowed`], as text and numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlowedDown {
+    /// How many networks.
+    pub networks: u64,
+    /// Those that came down furthest, with the least rate each had.
+    pub slowest: Vec<(String, String)>,
+}
+
+/// A file with rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// Where it was written, absolute.
+    pub path: PathBuf,
+    /// [`crate::output::Format::as_str`].
+    pub format: String,
+    /// How many rows are in it.
+    pub rows: u64,
+    /// How long it is.
+    pub bytes: u64,
+    /// The SHA-256 of all of it, in hexadecimal digits.
+    pub sha256: String,
+}
+
+impl Manifest {
+    /// To be raised whenever a manifest says something else.
+    pub const VERSION: u32 = 1;
+
+    /// Writes it in the place of the one before, whole or not at all, and sees it onto the disk.
+    ///
+    /// # Errors
+    /// Where it cannot be.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        let mut content = serde_json::to_vec_pretty(self)?;
+        content.push(b'\n');
+        replace(path, &content)
+    }
+}
+
+impl Settings {
+    /// The settings that a scan was made with. Only [`Scan`] knows its pace, and how much is done at once.
+    pub fn new(config: &crate::Config, scan: &Scan, ports: &crate::Ports) -> Self {
+        let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let listed: Vec<_> = ports.iter().map(|(port, service)| format!("{port}={service}")).collect();
+        Self {
+            pace: scan.pace().to_owned(),
+            profile: config.profile.map(|profile| profile.to_string()),
+            ports: listed.join(","),
+            concurrency: scan.concurrency().get(),
+            connect_timeout_ms: millis(config.connect_timeout),
+            tls_timeout_ms: millis(config.tls_timeout),
+            mail_greeting_timeout_ms: millis(config.mail_greeting_timeout),
+            ftp_greeting_timeout_ms: millis(config.ftp_greeting_timeout),
+            leave: match config.leave {
+                Leave::Quit => "quit".into(),
+                Leave::Close => "close".into(),
+            },
+            all: config.all,
+            retry_busy: config.retry_busy,
+            canaries: config.canaries.iter().map(|canary| format!("{}={}", canary.address, canary.service)).collect(),
+            canary_interval_ms: millis(config.canary_interval),
+            resolvers: config.resolvers.iter().map(ToString::to_string).collect(),
+            authorised: config.authorised,
+            source: config.source.iter().map(ToString::to_string).collect(),
+            interface: config.interface.clone(),
+        }
+    }
+}
+
+impl Endpoints {
+    /// What the counts of a scan say.
+    pub fn new(stats: &Stats) -> Self {
+        let (total, not_done) = (stats.total(), stats.outcome(Outcome::LocalError));
+        let done = stats.done().saturating_sub(not_done);
+        Self { total, done, not_done, coverage: share(done, total) }
+    }
+}
+
+impl Canaries {
+    /// What came of so many hails; nothing where there were none.
+    pub fn new((hailed, failed): (u64, u64)) -> Option<Self> {
+        Some(Self { hailed, failed, loss_on_the_canary_path: Interval::wilson(failed, hailed)? })
+    }
+}
+
+impl fmt::Display for Canaries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { hailed, failed, loss_on_the_canary_path: Interval { rate, low, high } } = self;
+        let [rate, low, high] = [rate, low, high].map(|share| share * 100.0);
+        write!(
+            f,
+            "{failed} of {hailed} hails of canaries failed: {rate:.1} % loss on the canary's path (95 %: {low:.1} to {high:.1} %)"
+        )
+    }
+}
+
+impl Interval {
+    /// The 97.5th percentile of the normal distribution: 95 % lie within as much to either side.
+    const Z: f64 = 1.959_964;
+
+    /// Wilson's score interval (J. Am. Stat. Assoc. 22, 1927) of `count` in `of`: unlike the usual one it says something
+    /// where nothing, or everything, was seen. None of nothing.
+    ///
+    /// ```
+    /// use hailer::manifest::Interval;
+    ///
+    /// let none_of_ten = Interval::wilson(0, 10).unwrap();
+    /// assert!(none_of_ten.low == 0.0 && (none_of_ten.high - 0.2775).abs() < 1e-4);
+    /// ```
+    pub fn wilson(count: u64, of: u64) -> Option<Self> {
+        // More hails than 2^32 are not made, and would narrow the interval no further.
+        let number = |count| u32::try_from(count).map_or(f64::from(u32::MAX), f64::from);
+        let (count, of) = (number(count.min(of)), number(of));
+        if of == 0.0 {
+            return None;
+        }
+        let (rate, z2) = (count / of, Self::Z * Self::Z);
+        let middle = rate + z2 / (2.0 * of);
+        let half = Self::Z * (rate * (1.0 - rate) / of + z2 / (4.0 * of * of)).sqrt();
+        let bound = |bound: f64| (bound / (1.0 + z2 / of)).clamp(0.0, 1.0);
+        // At the ends rounding would leave a trace of what is nothing, or all.
+        let low = if count == 0.0 { 0.0 } else { bound(middle - half) };
+        let high = if count < of { bound(middle + half) } else { 1.0 };
+        Some(Self { rate, low, high })
+    }
+}
+
+impl From<Slowed> for SlowedDown {
+    fn from(Slowed { networks, slowest }: Slowed) -> Self {
+        let slowest = slowest.iter().map(|(network, rate)| (network.to_string(), rate.to_string())).collect();
+        Self { networks, slowest }
+    }
+}
+
+impl Output {
+    /// Reads a file back, to be sure of what is in it.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn read(path: &Path, format: &str, rows: u64) -> io::Result<Self> {
+        let cannot_read =
+            |cause: io::Error| io::Error::new(cause.kind(), format!("cannot read {} back: {cause}", path.display()));
+        let mut file = File::open(path).map_err(cannot_read)?;
+        let (mut hash, mut bytes, mut chunk) = (Sha256::new(), 0u64, vec![0; 1 << 16]);
+        loop {
+            match file.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(count) => {
+                    hash.update(&chunk[..count]);
+                    bytes = bytes.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(cannot_read(error)),
+            }
+        }
+        let sha256 = hex(&hash.finalize());
+        Ok(Self { path: path.to_owned(), format: format.to_owned(), rows, bytes, sha256 })
+    }
+}
+
+/// The counts of a scan by outcome, over all and by port; only what there was.
+pub fn counts(stats: &Stats) -> (BTreeMap<String, u64>, BTreeMap<u16, BTreeMap<String, u64>>) {
+    let counted = |counts: &mut dyn Iterator<Item = (Outcome, u64)>| -> BTreeMap<_, _> {
+        counts.filter(|(_, count)| *count > 0).map(|(outcome, count)| (outcome.to_string(), count)).collect()
+    };
+    let overall = counted(&mut Outcome::ALL.into_iter().map(|outcome| (outcome, stats.outcome(outcome))));
+    let ports = stats.ports().map(|(port, counts)| (port, counted(&mut counts.into_iter())));
+    (overall, ports.filter(|(_, counts)| !counts.is_empty()).collect())
+}
+
+/// What part of the whole that is, to a millionth and rounded down: 1 means all.
+fn share(part: u64, whole: u64) -> f64 {
+    let millionths = (u128::from(part) * 1_000_000).checked_div(u128::from(whole)).unwrap_or(1_000_000);
+    u32::try_from(millionths).map_or(1.0, |millionths| f64::from(millionths) / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reference values of the score interval without continuity correction.
+    #[test]
+    fn wilson_intervals() {
+        let table = [
+            ((0, 10), (0.0, 0.0, 0.277_533)),
+            ((10, 10), (1.0, 0.722_467, 1.0)),
+            ((5, 100), (0.05, 0.021_543, 0.111_751)),
+            ((1, 10), (0.1, 0.017_876, 0.404_150)),
+            ((50, 100), (0.5, 0.403_832, 0.596_168)),
+            ((0, 1), (0.0, 0.0, 0.793_450)),
+            ((81, 263), (0.307_985, 0.255_289, 0.366_210)),
+        ];
+        for ((count, of), (rate, low, high)) in table {
+            let found = Interval::wilson(count, of).unwrap();
+            for (found, expected) in [(found.rate, rate), (found.low, low), (found.high, high)] {
+                assert!((found - expected).abs() < 5e-6, "{count}/{of}: {found} should be {expected}");
+            }
+        }
+        assert_eq!(Interval::wilson(0, 0), None);
+    }
+
+    #[test]
+    fn shares_are_one_only_of_all() {
+        assert!(share(999_999_999, 1_000_000_000) < 1.0);
+        for (part, whole, expected) in [(1, 2, 0.5), (7, 7, 1.0), (0, 9, 0.0), (0, 0, 1.0)] {
+            assert!((share(part, whole) - expected).abs() < 1e-9, "{part}/{whole}");
+        }
+    }
+
+    #[test]
+    fn canaries_in_words() {
+        let words = Canaries::new((100, 5)).unwrap().to_string();
+        assert_eq!(words, "5 of 100 hails of canaries failed: 5.0 % loss on the canary's path (95 %: 2.2 to 11.2 %)");
+        assert_eq!(Canaries::new((0, 0)), None);
+    }
+
+    #[test]
+    fn an_output_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        std::fs::write(&path, "abc").unwrap();
+        let output = Output::read(&path, "csv", 1).unwrap();
+        // FIPS 180-2, appendix B.1.
+        let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!((output.bytes, output.sha256.as_str()), (3, sha256));
+        assert!(Output::read(folder.path(), "csv", 1).is_err());
+    }
+}

@@ -1,0 +1,250 @@
+//! The journal of a scan: what lets a stopped scan go on without losing or repeating a row.
+//!
+//! It is a small JSON file beside the first output. It says what was asked for, how far the order has been taken
+//! ([`Checkpoint`]: the low-water mark and what above it is unfinished), and how long each output was at that very
+//! moment. What an output holds beyond its mark was not yet safe, and is cut off by the run that goes on. Lengths and
+//! checkpoint are worth nothing apart, which is why they travel as one [`Mark`].
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::ledger::Checkpoint;
+use crate::observation::Observation;
+use crate::output::replace;
+use crate::{Config, Outcome};
+
+/// What an unfinished scan is, and how far it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Journal {
+    /// The way in which this is written, and rows are: [`Journal::VERSION`].
+    #[serde(rename = "hailer_journal")]
+    pub version: u32,
+    /// The program that wrote it.
+    pub hailer: String,
+    /// When the scan began, however many runs ago (RFC 3339).
+    pub began: String,
+    /// [`crate::Scan::digest`] in hexadecimal digits.
+    pub digest: String,
+    /// What the order is derived from.
+    pub seed: u64,
+    /// Which part of the targets, as `3/16`.
+    pub shard: String,
+    /// Whether every endpoint has its row.
+    pub all: bool,
+    /// The command line: the values of each option that was given, by its name. Paths are absolute.
+    pub command: BTreeMap<String, Vec<String>>,
+    /// The regular files that rows go to.
+    pub outputs: Vec<Recorded>,
+    /// How far it is.
+    pub mark: Mark,
+}
+
+/// A file that rows go to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Where it is, absolute.
+    pub path: PathBuf,
+    /// [`crate::output::Format::as_str`].
+    pub format: String,
+}
+
+/// How far a scan was at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// How long each output was, in the order of [`Journal::outputs`].
+    pub lengths: Vec<u64>,
+    /// How much time all runs have taken so far.
+    pub elapsed: Duration,
+    /// What has been written by all runs.
+    pub tally: Tally,
+    /// What is done.
+    pub checkpoint: Checkpoint,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// How many rows.
+    pub rows: u64,
+    /// How many rows of those that greeted named no software.
+    pub unnamed: u64,
+    /// How many rows named which software.
+    pub software: BTreeMap<Arc<str>, u64>,
+}
+
+impl Tally {
+    /// One more row.
+    pub fn count(&mut self, row: &Observation) {
+        self.rows += 1;
+        match &row.software {
+            Some(software) => *self.software.entry(Arc::clone(&software.name)).or_default() += 1,
+            None => self.unnamed += u64::from(row.outcome == Outcome::Greeted),
+        }
+    }
+}
+
+/// Why a file is no journal to go on from.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// It cannot be read.
+    #[error("{0}")]
+    Io(io::Error),
+    /// It ends before it should.
+    #[error("it is torn: it ends in the middle")]
+    Torn,
+    /// It is something else.
+    #[error("it is not a journal of hailer: {0}")]
+    NotAJournal(String),
+    /// It is written in a way that this program does not know.
+    #[error("it is of version {0}, and this hailer knows version {known}: go on with the one that began", known = Journal::VERSION)]
+    Version(u64),
+}
+
+impl Journal {
+    /// To be raised whenever a journal says something else, a position of the order becomes another endpoint, or a row
+    /// has other columns: no file may hold rows of two kinds.
+    pub const VERSION: u32 = 1;
+
+    /// Reads a journal.
+    ///
+    /// # Errors
+    /// Where it is none that can be gone on from.
+    pub fn read(path: &Path) -> Result<Self, JournalError> {
+        Self::parse(&std::fs::read(path).map_err(JournalError::Io)?)
+    }
+
+    /// Reads a journal's content.
+    ///
+    /// # Errors
+    /// Where it is none that can be gone on from.
+    pub fn parse(content: &[u8]) -> Result<Self, JournalError> {
+        /// What every version has.
+        #[derive(Deserialize)]
+        struct Head {
+            hailer_journal: u64,
+        }
+        let refuse = |error: serde_json::Error| {
+            if error.is_eof() { JournalError::Torn } else { JournalError::NotAJournal(error.to_string()) }
+        };
+        let Head { hailer_journal } = serde_json::from_slice(content).map_err(refuse)?;
+        if hailer_journal != u64::from(Self::VERSION) {
+            return Err(JournalError::Version(hailer_journal));
+        }
+        let journal: Self = serde_json::from_slice(content).map_err(refuse)?;
+        if journal.outputs.is_empty() || journal.outputs.len() != journal.mark.lengths.len() {
+            return Err(JournalError::NotAJournal("it does not say how long each output was".into()));
+        }
+        Ok(journal)
+    }
+
+    /// What the file holds.
+    pub fn content(&self) -> Vec<u8> {
+        // Maps with keys of text, numbers and texts can always be written.
+        let mut content = serde_json::to_vec(self).unwrap_or_default();
+        content.push(b'\n');
+        content
+    }
+
+    /// Writes it in the place of the one before, whole or not at all, and sees it onto the disk.
+    ///
+    /// # Errors
+    /// Where it cannot be; the one before is there still.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        replace(path, &self.content())
+    }
+
+    /// What of its settings cannot be as `config` has it; none where nothing stands against it.
+    pub fn contradiction(&self, config: &Config) -> Option<String> {
+        let changed = |what: &str, then: &str, now: &str| Some(format!("its {what} is {then} and cannot become {now}"));
+        if let Some(seed) = config.seed.filter(|seed| *seed != self.seed) {
+            changed("seed", &self.seed.to_string(), &seed.to_string())
+        } else if config.shard.to_string() != self.shard {
+            changed("shard", &self.shard, &config.shard.to_string())
+        } else if config.all != self.all {
+            Some(if config.all { "it began without --all" } else { "it began with --all" }.into())
+        } else {
+            None
+        }
+    }
+
+    /// Whether it is that of the scan with this digest.
+    pub fn is_of(&self, digest: &[u8; 32]) -> bool {
+        hex(digest) == self.digest
+    }
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journal() -> Journal {
+        Journal {
+            version: Journal::VERSION,
+            hailer: "0.1.0".into(),
+            began: "2025-07-27T07:06:40Z".into(),
+            digest: hex(&[7; 32]),
+            seed: u64::MAX,
+            shard: "3/16".into(),
+            all: false,
+            command: BTreeMap::from([("targets".into(), vec!["10.0.0.0/16".into(), "@/nets.txt".into()])]),
+            outputs: vec![Recorded { path: "/rows.csv".into(), format: "csv".into() }],
+            mark: Mark { lengths: vec![417], elapsed: Duration::from_millis(1500), ..Mark::default() },
+        }
+    }
+
+    fn refusal(content: &[u8]) -> String {
+        Journal::parse(content).expect_err("it should be refused").to_string()
+    }
+
+    #[test]
+    fn a_journal_is_read_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv.hailer");
+        journal().write(&path).unwrap();
+        assert_eq!(Journal::read(&path).unwrap(), journal());
+        assert!(matches!(Journal::read(&folder.path().join("nosuch")), Err(JournalError::Io(_))));
+    }
+
+    #[test]
+    fn what_is_no_journal_is_refused_in_words() {
+        let content = journal().content();
+        for end in 0..content.len() - 2 {
+            assert!(refusal(&content[..end]).starts_with("it is torn"), "{end}");
+        }
+        for other in ["{}", "time,name,ip\n", "[1]", "{\"hailer_journal\":1}", "{\"hailer_journal\":\"x\"}"] {
+            assert!(refusal(other.as_bytes()).starts_with("it is not a journal of hailer"), "{other}");
+        }
+        let next = Journal { version: 2, ..journal() }.content();
+        assert!(refusal(&next).starts_with("it is of version 2, and this hailer knows version 1"));
+        assert!(refusal(b"{\"hailer_journal\":9,\"new\":{}}").starts_with("it is of version 9"));
+        let mut unmarked = journal();
+        unmarked.mark.lengths.clear();
+        assert!(refusal(&unmarked.content()).contains("how long each output was"));
+    }
+
+    #[test]
+    fn what_cannot_change_is_named() {
+        let config = |seed, shard: &str, all| Config { seed, shard: shard.parse().unwrap(), all, ..Config::default() };
+        let table = [
+            (config(None, "3/16", false), None),
+            (config(Some(u64::MAX), "3/16", false), None),
+            (config(Some(8), "3/16", false), Some("its seed is 18446744073709551615 and cannot become 8")),
+            (config(None, "1/1", false), Some("its shard is 3/16 and cannot become 1/1")),
+            (config(None, "3/16", true), Some("it began without --all")),
+        ];
+        for (config, expected) in table {
+            assert_eq!(journal().contradiction(&config).as_deref(), expected);
+        }
+        assert!(journal().is_of(&[7; 32]) && !journal().is_of(&[8; 32]));
+    }
+}
