@@ -19,6 +19,8 @@ mod farewell;
 #[cfg(test)]
 mod good_runs;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod lossy;
 #[cfg(test)]
 mod namespaces;
