@@ -1,13 +1,29 @@
-//! How many rows a second one core writes, in each format. Run with `cargo bench --bench micro`.
+//! What the parts cost that every endpoint passes: how many rows a second one core writes, in each format, and how many
+//! starts it decides on. Run with `cargo bench --bench micro`.
+
+// They are not public, and plain enough to be compiled once more for the bench.
+#[path = "../src/schedule/order.rs"]
+#[expect(dead_code, unreachable_pub, reason = "a bench needs little of it")]
+mod order;
+#[path = "../src/schedule/pacer/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "a bench needs little of it")]
+mod pacer;
+#[path = "../src/schedule/permutation.rs"]
+#[expect(dead_code, reason = "a bench needs little of it")]
+mod permutation;
 
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant, SystemTime};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use hailer::observation::{Certificate, CertificateStatus, Software, TlsFacts, TlsUse};
 use hailer::output::{Format, RowSink, RowWriter};
 use hailer::{Observation, Outcome, Service};
+
+use self::order::{Order, Shard};
+use self::pacer::{Pace, Pacer, Rate};
 
 fn main() {
     divan::main();
@@ -36,6 +52,78 @@ fn hostile(bencher: Bencher, format: Format) {
     row.received.push(&[0x1b; 4096], Duration::ZERO);
     row.greeting_len = row.received.bytes().len();
     write_rows(bencher, format, &row);
+}
+
+/// How fast a scan may be, as far as it makes a difference to what is kept.
+const PACES: [&str; 3] = ["none", "rate", "per_prefix"];
+/// So many connections stand at a time.
+const STANDING: usize = 4096;
+
+/// A start that is let through at once, and the release of the oldest, over random addresses.
+#[divan::bench(args = PACES)]
+fn start_and_release(bencher: Bencher, limit: &str) {
+    // Never the limit that is met: what is measured is the counting.
+    let fast = Rate::per_second(1e7);
+    let pace = match limit {
+        "rate" => Pace { rate: fast, ..Pace::default() },
+        "per_prefix" => Pace { per_prefix: fast, ..Pace::default() },
+        _ => Pace::default(),
+    };
+    let mut now = Instant::now();
+    let mut pacer = Pacer::<()>::new(pace, STANDING, now);
+    let addresses = addresses();
+    for ip in &addresses[..STANDING] {
+        now += Duration::from_micros(1);
+        assert!(pacer.try_start(*ip, now));
+    }
+    let mut pairs = (0..addresses.len()).cycle();
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(move || {
+        for done in pairs.by_ref().take(1_000) {
+            now += Duration::from_micros(1);
+            pacer.release(addresses[done], now);
+            let next = addresses[(done + STANDING) % addresses.len()];
+            assert!(pacer.try_start(divan::black_box(next), now));
+            pacer.went_well(next, now);
+        }
+    });
+}
+
+/// The same where each has to wait for its turn.
+#[divan::bench]
+fn put_take_and_release(bencher: Bencher) {
+    let now = Instant::now();
+    let mut pacer = Pacer::new(Pace::default(), STANDING, now);
+    let addresses = addresses();
+    addresses[..STANDING].iter().for_each(|ip| pacer.put(*ip, (), None));
+    let mut next = addresses.iter().cycle().skip(STANDING);
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(move || {
+        for ip in next.by_ref().take(1_000) {
+            pacer.put(*ip, (), None);
+            let pacer::Next::Start(ip, ()) = pacer.take(now) else { unreachable!("all are due") };
+            pacer.release(ip, now);
+        }
+    });
+}
+
+/// The next endpoint of an IPv4 scan of five ports, in one shard of sixteen.
+#[divan::bench]
+fn order(bencher: Bencher) {
+    let shard = "3/16".parse::<Shard>().expect("a shard");
+    let order = Order::new(5 << 32, 42, shard);
+    let mut position = 0;
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(move || {
+        for _ in 0..ROWS {
+            divan::black_box(order.at(divan::black_box(position)));
+            position += 1;
+        }
+    });
+}
+
+/// A million different addresses in random order.
+fn addresses() -> Vec<IpAddr> {
+    let order = Order::new(1 << 20, 42, Shard::WHOLE);
+    let bits = (0..order.len()).filter_map(|position| u32::try_from(order.at(position)?).ok());
+    bits.map(|bits| Ipv4Addr::from_bits((10 << 24) + bits).into()).collect()
 }
 
 fn write_rows(bencher: Bencher, format: Format, row: &Observation) {
