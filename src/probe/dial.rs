@@ -24,6 +24,9 @@ const PAUSES_FOR_EXHAUSTION: [Duration; 8] = [
     Duration::from_secs(30),
 ];
 
+/// How many of these are worth it where nothing else of ours is under way.
+const PAUSES_ALONE: usize = 4;
+
 /// How long we wait where something stands in the way that seldom passes, such as a missing route: three tries.
 const PAUSES_FOR_THE_REST: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(250)];
 
@@ -86,7 +89,10 @@ impl<N: Network> Prober<N> {
                     Box::pin(self.wait_for_route(to.ip(), lost)).await?;
                     continue;
                 }
-                if let Some(pause) = pause(error, pauses) {
+                // What no connection of ours holds will not come free by waiting for them.
+                let is_futile = self.agenda.is_alone() && !network::is_out_of_ports(error);
+                let most = if is_futile { PAUSES_ALONE } else { PAUSES_FOR_EXHAUSTION.len() };
+                if let Some(pause) = pause(error, pauses).filter(|_| pauses < most) {
                     pauses += 1;
                     Box::pin(sleep(pause)).await;
                     continue;

@@ -173,7 +173,7 @@ impl Network for System {
             socket.connect(&self.scoped(SocketAddr::new(to, 9)).into())
         });
         // Out of sockets is not out of routes.
-        asked.map_or_else(|error| is_exhaustion(&error) && errno(&error) != Errno::EADDRNOTAVAIL, |()| true)
+        asked.map_or_else(|error| is_exhaustion(&error) && !is_out_of_ports(&error), |()| true)
     }
 
     #[cfg(target_os = "linux")]
@@ -230,6 +230,11 @@ pub(super) fn is_exhaustion(error: &io::Error) -> bool {
         errno(error),
         Errno::EMFILE | Errno::ENFILE | Errno::EADDRNOTAVAIL | Errno::ENOBUFS | Errno::ENOMEM | Errno::EAGAIN
     )
+}
+
+/// Whether every port towards an address is taken, also by connections that are over (RFC 9293 §3.6.1, TIME-WAIT).
+pub(super) fn is_out_of_ports(error: &io::Error) -> bool {
+    errno(error) == Errno::EADDRNOTAVAIL
 }
 
 /// A TCP connection that survives what it should: after `IP_RECVERR` an ICMP error shows up on a standing connection

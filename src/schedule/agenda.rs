@@ -21,8 +21,9 @@ use crate::observation::{Observation, Outcome, Service};
 use crate::stats::Stats;
 use crate::target::{Endpoint, Found, Host, Place, Targets};
 
-/// Endpoints that are not due: enough for a few networks of the size that is asked to be gone easy on.
-const WAITING: usize = 16_384;
+/// Endpoints that are not due. They take some megabytes at most, and are many enough that a few slow networks, whose
+/// endpoints pile up here, do not soon hold up all others.
+const WAITING: usize = 65_536;
 
 /// Endpoints drawn at once while none is due, before others have their turn at the lock.
 const DRAWN_AT_ONCE: usize = 1024;
@@ -350,6 +351,11 @@ impl Agenda {
         state.allowed = (state.in_flight.min(before) * 3 / 4).max(1);
         state.changed_at = Some(now);
         (state.allowed < before).then_some(state.allowed)
+    }
+
+    /// Whether nothing but the one who asks is under way.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.lock().in_flight <= 1
     }
 
     /// Nothing is begun until the pause is ended or dropped; and whether this is the first of several at a time.
