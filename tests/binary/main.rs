@@ -35,6 +35,8 @@ mod program;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
+mod resume;
+#[cfg(test)]
 mod usage;
 #[cfg(test)]
 mod words_for_people;
