@@ -91,7 +91,9 @@ fn journal(
         let path = std::path::absolute(path).map_err(Failure::failed)?;
         outputs.push(Recorded { path, format: format.as_str().to_owned() });
     }
-    let (began, mark) = resumed.map_or_else(|| (now(), Mark::default()), Resumed::began);
+    // The header of a new output is a row like others: what is not marked is written again.
+    let new = || Mark { lengths: vec![0; outputs.len()], ..Mark::default() };
+    let (began, mark) = resumed.map_or_else(|| (now(), new()), |resumed| resumed.began(&outputs));
     Ok(Journal {
         version: Journal::VERSION,
         hailer: env!("CARGO_PKG_VERSION").into(),

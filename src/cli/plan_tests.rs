@@ -8,6 +8,7 @@ use hailer::{Canary, Error, Limit, Rate, Service};
 use indicatif::ProgressBar;
 use tempfile::TempDir;
 
+use super::super::keeper::keep;
 use super::super::outputs::Outputs;
 use super::*;
 
@@ -129,6 +130,8 @@ fn an_existing_output_is_kept() {
     assert!(refusal(&line).contains("--overwrite"));
     assert!(Plan::new(parse(&format!("{line} --overwrite")).unwrap()).is_ok());
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious", "a plan writes nothing");
+    fs::write(&path, "").unwrap();
+    assert!(Plan::new(parse(&line).unwrap()).is_ok(), "an empty file has nothing to lose");
 }
 
 #[test]
@@ -159,8 +162,10 @@ impl Left {
         fs::write(left.path("nets.txt"), "127.0.0.0/28").unwrap();
         let mut plan = left.plan(line).unwrap_or_else(|words| panic!("{line}: {words}"));
         let (mut outputs, handles) = Outputs::open(&mut plan.destination, &ProgressBar::hidden()).unwrap();
-        let lengths = outputs.mark().unwrap();
-        plan.kept.unwrap().begin(handles, lengths).unwrap().finish(None).unwrap();
+        let mut kept = plan.kept.unwrap();
+        let mut disk = kept.begin(handles).unwrap();
+        let mark = Mark { lengths: outputs.mark().unwrap(), ..Mark::default() };
+        keep(&mut disk, &mut kept.journal, mark).unwrap();
         left
     }
 
@@ -265,7 +270,12 @@ fn outputs_that_do_not_fit_their_journal_are_refused() {
     let new = "127.0.0.1 -o {}/rows.csv";
     let expected = "-o {}/rows.csv: an unfinished scan wrote it: go on with it (--resume) or replace it (--overwrite)";
     left.assert_refused(new, expected);
-    left.assert_refused("127.0.0.1 -o {}/rows.ndjson", "-o {}/rows.ndjson: it exists: name another file");
+    for other in ["rows.ndjson.manifest.json", "rows.ndjson.hailer"] {
+        fs::write(left.path(other), "").unwrap();
+        assert!(left.plan("127.0.0.1 -o {}/rows.ndjson").is_err(), "it is empty, but that is what a scan came to");
+        left.assert_refused("--resume {}/rows.csv", "-o {}/rows.ndjson: another scan has written to it since");
+        fs::remove_file(left.path(other)).unwrap();
+    }
     let header = fs::read(left.path("rows.csv")).unwrap();
     fs::write(left.path("rows.csv"), "time").unwrap();
     left.assert_refused("--resume {}/rows.csv", "-o {}/rows.csv: it is shorter than its journal says");
