@@ -30,7 +30,7 @@ pub(super) struct Files {
 impl Disk for Files {
     fn sync(&mut self) -> io::Result<()> {
         let journal = self.journal.display();
-        self.outputs.iter().try_for_each(|output| output.sync_data()).map_err(|cause| {
+        self.outputs.iter().try_for_each(File::sync_data).map_err(|cause| {
             io::Error::new(cause.kind(), format!("cannot keep {journal}: an output does not reach its disk: {cause}"))
         })
     }
@@ -81,7 +81,9 @@ impl Keeper {
     pub(super) fn finish(self, last: Option<Mark>) -> io::Result<()> {
         let Self { marks, thread } = self;
         // Where nobody takes it, the thread says why.
-        drop(last.map(|mark| marks.send(mark)));
+        if let Some(last) = last {
+            drop(marks.send(last));
+        }
         drop(marks);
         join(thread)
     }

@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use hailer::manifest::{Canaries, Endpoints, Manifest, Output, Settings, counts};
 use hailer::output::{Timestamp, sync_folder};
-use hailer::{Journal, Mark, Stats, Tally};
+use hailer::{Journal, Stats, Tally};
 
 use super::Failure;
 use super::beside::Beside;
-use super::keeper::{Files, Keeper, keep};
+use super::keeper::{Files, keep};
 use super::spool::Spool;
 
 /// What is kept of one scan.
@@ -35,12 +35,12 @@ pub(super) struct Facts {
 }
 
 impl Kept {
-    /// Writes the journal for the first time, before anything is sent: how long the outputs are, and what is done.
-    pub(super) fn begin(&mut self, outputs: Vec<File>, lengths: Vec<u64>) -> Result<Keeper, Failure> {
+    /// Writes the journal for the first time, before anything is sent, to an output or to the network.
+    pub(super) fn begin(&mut self, outputs: Vec<File>) -> Result<Files, Failure> {
         let mut disk = Files { outputs, journal: self.beside.journal() };
-        let mark = Mark { lengths, ..self.journal.mark.clone() };
+        let mark = self.journal.mark.clone();
         let begun = self.make_room().and_then(|()| keep(&mut disk, &mut self.journal, mark));
-        begun.and_then(|()| Keeper::start(disk, self.journal.clone())).map_err(Failure::failed)
+        begun.map(|()| disk).map_err(Failure::failed)
     }
 
     /// The command that goes on with the scan.

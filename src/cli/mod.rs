@@ -73,6 +73,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::NotAuthorised { .. } => Self::Policy(error.to_string()),
+            Error::NamesLog(error) => Self::failed(error),
             error => Self::usage(error),
         }
     }

@@ -30,10 +30,20 @@ pub(super) struct Destination {
     pub(super) outputs: Vec<Output>,
     /// None where nothing can be gone on with.
     pub(super) beside: Option<Beside>,
-    /// For each file what of it is kept when the scan goes on; empty where it begins.
-    marks: Vec<u64>,
-    overwrite: bool,
+    /// For each file.
+    openings: Vec<Opening>,
     locks: Vec<Flock<File>>,
+}
+
+/// What is made of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// It is not there yet.
+    Create,
+    /// It is locked, and nothing in it is kept.
+    Replace,
+    /// It is locked, and so much of it is kept.
+    GoOn(u64),
 }
 
 impl Destination {
@@ -54,15 +64,18 @@ impl Destination {
             outputs.push(stdout());
         }
         let beside = files(&outputs).next().map(|(path, _)| Beside::new(path.clone()));
-        let mut destination = Self { outputs, beside, marks: Vec::new(), overwrite, locks: Vec::new() };
+        let mut destination = Self { outputs, beside, openings: Vec::new(), locks: Vec::new() };
         for (path, _) in files(&destination.outputs) {
             destination.locks.extend(lock(path)?);
         }
-        match journal {
-            Some(journal) => destination.marks = marks(journal, &destination.outputs)?,
-            None if overwrite => {}
-            None => destination.refuse_what_is_there()?,
+        if !overwrite && journal.is_none() {
+            destination.refuse_what_is_there()?;
         }
+        let begin = |(path, _): (&PathBuf, _)| if path.exists() { Opening::Replace } else { Opening::Create };
+        destination.openings = match journal {
+            Some(journal) => marks(journal, &destination.outputs)?.into_iter().map(Opening::GoOn).collect(),
+            None => destination.files().map(begin).collect(),
+        };
         Ok(destination)
     }
 
@@ -99,7 +112,11 @@ impl Destination {
                 )
             };
         }
-        match self.files().find(|(path, _)| path.exists()) {
+        // An empty file has nothing to lose, unless that is what a scan came to: mktemp makes such, and so does a scan that
+        // is killed as it begins.
+        let is_empty = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.len() == 0);
+        let is_kept = |path: &Path| path.exists() && !(is_empty(path) && !Beside::new(path.into()).manifest().exists());
+        match self.files().find(|(path, _)| is_kept(path)) {
             Some((path, _)) => refuse(path, "it exists: name another file, or replace it with --overwrite"),
             None => Ok(()),
         }
@@ -148,7 +165,11 @@ fn marks(journal: &Journal, outputs: &[Output]) -> Result<Vec<u64>, Failure> {
         let mut same =
             began_with.filter(|(file, _)| place(&file.path) == place(path) && file.format == format.as_str());
         let refuse = |words: &str| Failure::usage(format!("-o {}: {words}", path.display()));
-        let (_, length) = same.next().ok_or_else(|| refuse("the scan did not begin with this output"))?;
+        let (file, length) = same.next().ok_or_else(|| refuse("the scan did not begin with this output"))?;
+        let own = Beside::new(path.clone());
+        if Some(file) != journal.outputs.first() && (own.journal().exists() || own.manifest().exists()) {
+            return Err(refuse("another scan has written to it since: it cannot be gone on with"));
+        }
         match path.metadata() {
             Ok(metadata) if metadata.len() >= *length => Ok(*length),
             Ok(_) => Err(refuse("it is shorter than its journal says: restore it, or begin anew (--overwrite)")),
@@ -182,19 +203,20 @@ impl Outputs {
 
     /// Opens them all; lines for people are written around the progress bar. The handles are those of the files.
     pub(super) fn open(destination: &mut Destination, bar: &ProgressBar) -> Result<(Self, Vec<File>), Failure> {
-        let Destination { outputs, marks, overwrite, locks, .. } = destination;
+        let Destination { outputs, openings, locks, .. } = destination;
         let (mut opened, mut handles) = (Self::new(Vec::new(), Vec::new()), Vec::new());
-        let mut marks = marks.iter();
+        let mut openings = openings.iter();
         for output in outputs {
             match output {
                 Output::File(path, format) => {
-                    let is_new = !path.exists();
-                    let rows = match marks.next() {
-                        Some(mark) => RowFile::resume(path, *format, *mark),
-                        None => RowFile::create(path, *format, *overwrite),
+                    let opening = openings.next().copied().unwrap_or(Opening::Create);
+                    let rows = match opening {
+                        Opening::Create => RowFile::create(path, *format, false),
+                        Opening::Replace => RowFile::create(path, *format, true),
+                        Opening::GoOn(mark) => RowFile::resume(path, *format, mark),
                     };
                     let rows = rows.map_err(Failure::failed)?;
-                    if is_new {
+                    if opening == Opening::Create {
                         locks.extend(lock(path)?);
                     }
                     handles.push(rows.handle().map_err(Failure::failed)?);

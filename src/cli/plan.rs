@@ -86,12 +86,14 @@ fn journal(
     destination: &Destination,
     resumed: Option<Resumed>,
 ) -> Result<Journal, Failure> {
-    let recorded = |path: &Path| std::path::absolute(path).map_err(Failure::failed);
-    let outputs = destination
-        .files()
-        .map(|(path, format)| Ok(Recorded { path: recorded(path)?, format: format.as_str().to_owned() }))
-        .collect::<Result<_, Failure>>()?;
-    let (began, mark) = resumed.map_or_else(|| (now(), Mark::default()), |resumed| resumed.began());
+    let mut outputs = Vec::new();
+    for (path, format) in destination.files() {
+        let path = std::path::absolute(path).map_err(Failure::failed)?;
+        outputs.push(Recorded { path, format: format.as_str().to_owned() });
+    }
+    // The header of a new output is a row like others: what is not marked is written again.
+    let new = || Mark { lengths: vec![0; outputs.len()], ..Mark::default() };
+    let (began, mark) = resumed.map_or_else(|| (now(), new()), |resumed| resumed.began(&outputs));
     Ok(Journal {
         version: Journal::VERSION,
         hailer: env!("CARGO_PKG_VERSION").into(),

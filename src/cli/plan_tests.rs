@@ -1,8 +1,15 @@
 //! Command lines, and what they come to.
 
-use std::num::NonZeroUsize;
+use std::fs;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
+use hailer::{Canary, Error, Limit, Rate, Service};
+use indicatif::ProgressBar;
+use tempfile::TempDir;
+
+use super::super::keeper::keep;
+use super::super::outputs::Outputs;
 use super::*;
 
 fn parse(line: &str) -> Result<ScanArgs, String> {
@@ -35,6 +42,26 @@ fn settings_reach_the_configuration() {
             config.source = vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
         }),
         ("10.0.0.1 --interface lo", |config| config.interface = Some("lo".into())),
+        ("10.0.0.1 --rate 0.5", |config| config.rate = Rate::per_second(0.5).map(Limit::Rate)),
+        ("10.0.0.1 --rate none --per-prefix none", |config| {
+            (config.rate, config.per_prefix) = (Some(Limit::None), Some(Limit::None));
+        }),
+        ("10.0.0.1 --per-prefix 20", |config| config.per_prefix = Rate::per_second(20.0).map(Limit::Rate)),
+        ("10.0.0.1 --per-host 3", |config| config.per_host = NonZeroU32::new(3).unwrap()),
+        ("10.0.0.1 --profile own", |config| config.profile = Some(Profile::Own)),
+        ("10.0.0.1 --retry-busy 2", |config| config.retry_busy = 2),
+        ("10.0.0.1 --canary 127.0.0.1:25 --canary [::1]:2121=ftp", |config| {
+            let canary = |address: &str, service| Canary { address: address.parse().unwrap(), service };
+            config.canaries = vec![canary("127.0.0.1:25", Service::Smtp), canary("[::1]:2121", Service::Ftp)];
+        }),
+        ("10.0.0.1 --resolver 127.0.0.53 --resolver [::1]:5353", |config| {
+            config.resolvers = vec!["127.0.0.53:53".parse().unwrap(), "[::1]:5353".parse().unwrap()];
+        }),
+        ("10.0.0.1 --shard 3/16", |config| config.shard = "3/16".parse().unwrap()),
+        ("10.0.0.1 --shard-index 2 --shard-count 16", |config| config.shard = "3/16".parse().unwrap()),
+        ("10.0.0.1 --i-am-authorised --contact noc@example.com", |config| config.authorised = true),
+        ("10.0.0.1 --i-am-authorised", |_| {}),
+        ("10.0.0.1 --contact noc@example.com", |_| {}),
     ];
     for (line, change) in table {
         let mut expected = Config::default();
@@ -70,31 +97,203 @@ fn refusals_name_the_word() {
         ("10.0.0.1 -o a.csv -o ./src/../a.csv", "-o ./src/../a.csv: it is named twice"),
         ("::1 -4", "no targets: all 1 of them"),
         ("2001:db8::/32", "the targets have"),
+        ("10.0.0.1 -x 10.0.0.2,10.0.0.0/33", "--exclude '10.0.0.0/33': '/33' is not a prefix length"),
+        ("10.0.0.1 --exclude-file /nonexistent/list", "/nonexistent/list: cannot read targets: No such file"),
+        ("10.0.0.1 --shard-index 16 --shard-count 16", "--shard-index 16: of 16 shards the last is 15"),
+        ("10.0.0.1 -p 21 --shard 2/2", "shard 2/2 has nothing to do: there are 1 endpoints"),
+        ("--resume nosuch.csv", "--resume nosuch.csv: there is no journal nosuch.csv.hailer: name the first output"),
     ];
     for (line, expected) in table {
         let words = refusal(line);
         assert!(words.starts_with(expected), "{line}: {words}");
     }
-    assert!(parse("10.0.0.1 -4 -6").is_err());
-    assert!(parse("").is_err());
+    let not_together = [
+        "",
+        "10.0.0.1 -4 -6",
+        "10.0.0.1 --shard 1/2 --shard-index 0 --shard-count 2",
+        "10.0.0.1 --shard-index 0",
+        "10.0.0.1 --shard-count 2",
+        "--resume rows.csv --overwrite",
+        "--resume rows.csv --list",
+    ];
+    for line in not_together {
+        assert!(parse(line).is_err(), "{line}");
+    }
 }
 
 #[test]
 fn an_existing_output_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.csv");
-    std::fs::write(&path, "precious").unwrap();
+    fs::write(&path, "precious").unwrap();
     let line = format!("10.0.0.1 -o {}", path.display());
     assert!(refusal(&line).contains("--overwrite"));
     assert!(Plan::new(parse(&format!("{line} --overwrite")).unwrap()).is_ok());
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious", "a plan writes nothing");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious", "a plan writes nothing");
+    fs::write(&path, "").unwrap();
+    assert!(Plan::new(parse(&line).unwrap()).is_ok(), "an empty file has nothing to lose");
 }
 
 #[test]
 fn a_bad_line_in_a_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nets.txt");
-    std::fs::write(&path, "10.0.0.1\n10.0.0.0/16 10.0.0.999\n").unwrap();
+    fs::write(&path, "10.0.0.1\n10.0.0.0/16 10.0.0.999\n").unwrap();
     let words = refusal(&format!("@{}", path.display()));
     assert!(words.contains("nets.txt:2:13: '10.0.0.999': it looks like an address"), "{words}");
+}
+
+#[test]
+fn leave_that_is_missing_is_a_matter_of_policy() {
+    let error = Error::NotAuthorised { public: 2, most: 1 };
+    assert!(matches!(Failure::from(error), Failure::Policy(words) if words.contains("--i-am-authorised")));
+    assert!(matches!(Failure::from(Error::NoTargets), Failure::Usage(_)));
+}
+
+/// A scan that was begun and left: its first journal is written, and nothing more.
+struct Left {
+    folder: TempDir,
+}
+
+impl Left {
+    /// `{}` in the line stands for the folder, in which there is a list of targets.
+    fn begin(line: &str) -> Self {
+        let left = Self { folder: tempfile::tempdir().unwrap() };
+        fs::write(left.path("nets.txt"), "127.0.0.0/28").unwrap();
+        let mut plan = left.plan(line).unwrap_or_else(|words| panic!("{line}: {words}"));
+        let (mut outputs, handles) = Outputs::open(&mut plan.destination, &ProgressBar::hidden()).unwrap();
+        let mut kept = plan.kept.unwrap();
+        let mut disk = kept.begin(handles).unwrap();
+        let mark = Mark { lengths: outputs.mark().unwrap(), ..Mark::default() };
+        keep(&mut disk, &mut kept.journal, mark).unwrap();
+        left
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn plan(&self, line: &str) -> Result<Plan, String> {
+        let line = line.replace("{}", self.folder.path().to_str().unwrap());
+        Plan::new(parse(&line)?).map_err(|failure| match failure {
+            Failure::Usage(words) => words,
+            Failure::Policy(words) | Failure::Failed(words) => panic!("no matter of usage: {words}"),
+        })
+    }
+
+    fn assert_refused(&self, line: &str, expected: &str) {
+        let words = self.plan(line).expect_err(line);
+        let expected = expected.replace("{}", self.folder.path().to_str().unwrap());
+        assert!(words.starts_with(&expected), "{line}: {words}");
+    }
+}
+
+const LINE: &str =
+    "@{}/nets.txt -p 21,25 -x 127.0.0.99 --seed 7 -o {}/rows.csv -o {}/rows.ndjson --rate 9 --retry-busy 1";
+
+#[test]
+fn a_scan_goes_on_as_it_began_but_for_what_is_given_anew() {
+    let left = Left::begin(LINE);
+    let first = fs::read_to_string(left.path("rows.csv.hailer")).unwrap();
+    for line in ["--resume {}/rows.csv", "--resume {}/rows.csv.hailer", "127.0.0.0/28 --seed 7 --resume {}/rows.csv"] {
+        let plan = left.plan(line).unwrap_or_else(|words| panic!("{line}: {words}"));
+        assert_eq!((plan.scan.endpoints(), plan.scan.seed()), (32, 7), "{line}");
+        assert!(plan.scan.pace().starts_with("9/s"), "{}", plan.scan.pace());
+        let kept = plan.kept.unwrap();
+        assert!(kept.is_resumed);
+        assert_eq!(
+            (kept.facts.settings.retry_busy, kept.facts.settings.concurrency),
+            (1, plan.scan.concurrency().get())
+        );
+        assert_eq!(kept.beside.output().to_str(), Some(left.path("rows.csv").as_str()));
+    }
+    let plan = left.plan("--resume {}/rows.csv --rate none --retry-busy 3 --concurrency 5 -q --threads 2").unwrap();
+    assert!(plan.scan.pace().starts_with("no rate"), "{}", plan.scan.pace());
+    assert_eq!((plan.scan.concurrency().get(), plan.quiet, plan.threads), (5, true, 2));
+    let kept = plan.kept.unwrap();
+    assert_eq!((kept.facts.settings.retry_busy, &kept.journal.command["rate"]), (3, &vec!["none".to_owned()]));
+    assert_eq!(fs::read_to_string(left.path("rows.csv.hailer")).unwrap(), first, "a plan writes no journal");
+}
+
+#[test]
+fn a_scan_does_not_go_on_as_another() {
+    let left = Left::begin(LINE);
+    let table = [
+        ("--seed 8", "cannot go on from {}/rows.csv.hailer: its seed is 7 and cannot become 8"),
+        ("--shard 1/2", "cannot go on from {}/rows.csv.hailer: its shard is 1/1 and cannot become 1/2"),
+        ("--all", "cannot go on from {}/rows.csv.hailer: it began without --all"),
+        ("127.0.1.0/28", "cannot go on from {}/rows.csv.hailer: the targets, ports or exclusions are others"),
+        ("-p 21", "cannot go on from {}/rows.csv.hailer: the targets, ports or exclusions are others"),
+        ("-o {}/rows.csv", "--resume: the scan also writes to {}/rows.ndjson: name every output, or none"),
+        ("-o {}/rows.csv -o {}/b.csv", "-o {}/b.csv: the scan did not begin with this output"),
+    ];
+    for (words, expected) in table {
+        left.assert_refused(&format!("--resume {{}}/rows.csv {words}"), expected);
+    }
+    fs::write(left.path("nets.txt"), "127.0.1.0/28").unwrap();
+    let expected = "cannot go on from {}/rows.csv.hailer: the targets, ports or exclusions are others than those that it \
+        began with: has a list changed ({}/nets.txt)?";
+    left.assert_refused("--resume {}/rows.csv", expected);
+}
+
+#[test]
+fn a_journal_that_is_none_is_refused() {
+    let left = Left::begin(LINE);
+    let journal = fs::read_to_string(left.path("rows.csv.hailer")).unwrap();
+    let option = journal.replace("\"retry_busy\"", "\"retry_idle\"");
+    let version = journal.replace("\"hailer_journal\":1", "\"hailer_journal\":2");
+    let table = [
+        (&journal[..99], "--resume {}/rows.csv: cannot go on from {}/rows.csv.hailer: it is torn"),
+        ("time,name\n", "--resume {}/rows.csv: cannot go on from {}/rows.csv.hailer: it is not a journal of hailer"),
+        (&version, "--resume {}/rows.csv: cannot go on from {}/rows.csv.hailer: it is of version 2"),
+        (
+            &option,
+            "cannot go on from {}/rows.csv.hailer: its command line cannot be repeated: there is no option 'retry_idle'",
+        ),
+    ];
+    for (content, expected) in table {
+        fs::write(left.path("rows.csv.hailer"), content).unwrap();
+        left.assert_refused("--resume {}/rows.csv", expected);
+    }
+    fs::write(left.path("other.csv.hailer"), &journal).unwrap();
+    left.assert_refused(
+        "--resume {}/other.csv",
+        "--resume {}/other.csv: it was moved: its journal speaks of {}/rows.csv",
+    );
+    fs::rename(left.path("rows.csv.hailer"), left.path("rows.csv.manifest.json")).unwrap();
+    left.assert_refused("--resume {}/rows.csv", "--resume {}/rows.csv: nothing is left to do: the scan is finished");
+}
+
+#[test]
+fn outputs_that_do_not_fit_their_journal_are_refused() {
+    let left = Left::begin(LINE);
+    let new = "127.0.0.1 -o {}/rows.csv";
+    let expected = "-o {}/rows.csv: an unfinished scan wrote it: go on with it (--resume) or replace it (--overwrite)";
+    left.assert_refused(new, expected);
+    for other in ["rows.ndjson.manifest.json", "rows.ndjson.hailer"] {
+        fs::write(left.path(other), "").unwrap();
+        assert!(left.plan("127.0.0.1 -o {}/rows.ndjson").is_err(), "it is empty, but that is what a scan came to");
+        left.assert_refused("--resume {}/rows.csv", "-o {}/rows.ndjson: another scan has written to it since");
+        fs::remove_file(left.path(other)).unwrap();
+    }
+    let header = fs::read(left.path("rows.csv")).unwrap();
+    fs::write(left.path("rows.csv"), "time").unwrap();
+    left.assert_refused("--resume {}/rows.csv", "-o {}/rows.csv: it is shorter than its journal says");
+    fs::remove_file(left.path("rows.csv")).unwrap();
+    left.assert_refused("--resume {}/rows.csv", "-o {}/rows.csv: it cannot be gone on with: No such file");
+    left.assert_refused(new, "-o {}/rows.csv: it is gone, but the journal of its unfinished scan is there");
+    fs::write(left.path("rows.csv"), header).unwrap();
+    assert!(left.plan("--resume {}/rows.csv").is_ok());
+    assert!(left.plan(&format!("{new} --overwrite")).is_ok());
+}
+
+#[test]
+fn two_scans_do_not_write_to_one_file() {
+    let left = Left::begin(LINE);
+    let first = left.plan("--resume {}/rows.csv").unwrap();
+    for line in ["--resume {}/rows.csv", "127.0.0.1 -o {}/rows.csv --overwrite"] {
+        left.assert_refused(line, "-o {}/rows.csv: another scan is writing to it: wait until that has ended");
+    }
+    drop(first);
+    assert!(left.plan("--resume {}/rows.csv").is_ok());
 }

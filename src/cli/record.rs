@@ -60,7 +60,7 @@ impl Record {
     }
 
     fn elapsed(&self) -> Duration {
-        self.before + self.began.elapsed()
+        self.before.saturating_add(self.began.elapsed())
     }
 
     fn take(&mut self, rows: &[Observation]) -> io::Result<()> {

@@ -136,7 +136,7 @@ impl Disk for Fake {
         self.state().step()?;
         let mut state = self.state();
         state.step()?;
-        state.journal.seen = Some(journal.content());
+        state.journal.seen = Some(journal.content()?);
         drop(state);
         let mut state = self.state();
         state.step()?;
@@ -200,7 +200,7 @@ fn first_journal(scan: &Scan) -> Journal {
         all: true,
         command: BTreeMap::new(),
         outputs: FORMATS.map(|format| Recorded { path: "/".into(), format: format.as_str().into() }).into(),
-        mark: Mark::default(),
+        mark: Mark { lengths: vec![0; FORMATS.len()], ..Mark::default() },
     }
 }
 
@@ -213,7 +213,7 @@ fn run(disk: &Fake, runtime: &Runtime) -> Result<Written, String> {
     let left = left.map(|content| Journal::parse(&content).map_err(|error| error.to_string())).transpose()?;
     let scan = scan(left.as_ref().map(|journal| journal.mark.checkpoint.clone()).unwrap_or_default());
     let mut journal = left.unwrap_or_else(|| first_journal(&scan));
-    let marks = if journal.mark.lengths.is_empty() { vec![0; 2] } else { journal.mark.lengths.clone() };
+    let marks = journal.mark.lengths.clone();
     let mut files: Vec<Box<dyn Marked>> = Vec::new();
     for (file, (format, mark)) in FORMATS.into_iter().zip(marks).enumerate() {
         let len = usize::try_from(mark).unwrap();
@@ -224,12 +224,10 @@ fn run(disk: &Fake, runtime: &Runtime) -> Result<Written, String> {
         seen.truncate(len);
         files.push(Box::new(RowSink::onto(format, "rows", Output(disk.clone(), file), mark)));
     }
-    let mut outputs = Outputs::new(files, Vec::new());
+    let outputs = Outputs::new(files, Vec::new());
     let before = journal.mark.clone();
-    let begun = outputs.mark().and_then(|lengths| {
-        keep(&mut disk.clone(), &mut journal, Mark { lengths, ..before.clone() })?;
-        Keeper::start(disk.clone(), journal)
-    });
+    let begun = keep(&mut disk.clone(), &mut journal, before.clone());
+    let begun = begun.and_then(|()| Keeper::start(disk.clone(), journal));
     let keeper = match begun {
         Ok(keeper) => keeper,
         Err(error) => return Ok(Written { tally: Tally::default(), elapsed: Duration::ZERO, result: Err(error) }),

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use hailer::{Config, Error, Journal, JournalError, Mark, Scan};
+use hailer::{Config, Error, Journal, JournalError, Mark, Recorded, Scan};
 
 use super::Failure;
 use super::args::ScanArgs;
@@ -29,7 +29,7 @@ impl Resumed {
                 refuse(format!("nothing is left to do: the scan is finished, as {} tells", beside.manifest().display()))
             }
             JournalError::Io(error) if error.kind() == ErrorKind::NotFound => refuse(format!(
-                "there is no journal {}: name the first output of a scan that was stopped",
+                "there is no journal {}: name the first output of a scan that was stopped, or begin anew",
                 path.display()
             )),
             error => refuse(format!("cannot go on from {}: {error}", path.display())),
@@ -53,9 +53,15 @@ impl Resumed {
         Ok(ScanArgs { resume: now.resume, ..args })
     }
 
-    /// When it began, and how far it is.
-    pub(super) fn began(self) -> (String, Mark) {
-        (self.journal.began, self.journal.mark)
+    /// When it began, and how far it is, with the lengths in the order of these outputs.
+    pub(super) fn began(self, outputs: &[Recorded]) -> (String, Mark) {
+        let Journal { began, mark, outputs: then, .. } = self.journal;
+        let length = |output: &Recorded| {
+            let same = then.iter().zip(&mark.lengths).find(|(then, _)| place(&then.path) == place(&output.path));
+            // Nothing was let through but what the journal names.
+            same.map_or(0, |(_, length)| *length)
+        };
+        (began, Mark { lengths: outputs.iter().map(length).collect(), ..mark })
     }
 
     /// Whether targets are to come from where they came at first.

@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::args::ScanArgs;
 use super::display::{Display, Speaker};
+use super::keeper::Keeper;
 use super::kept::Kept;
 use super::outputs::Outputs;
 use super::plan::Plan;
@@ -43,20 +44,23 @@ pub(super) fn sweep(mut plan: Plan, witness: Option<Box<dyn RowWriter>>) -> Resu
     let done_before = from.checkpoint.done();
     let progress = Progress::new(plan.scan.endpoints(), done_before, plan.quiet);
     let (mut outputs, handles) = Outputs::open(&mut plan.destination, progress.bar())?;
-    let lengths = outputs.mark().map_err(Failure::failed)?;
-    let keeper = plan.kept.as_mut().map(|kept| kept.begin(handles, lengths)).transpose()?;
+    let disk = plan.kept.as_mut().map(|kept| kept.begin(handles)).transpose()?;
+    // What a witness is there for cannot be repeated.
+    let goes_on = witness.is_none();
     outputs.extend(witness);
     if !plan.quiet {
         announce(&plan, &from);
     }
     // What is left of the plan holds the locks on the outputs.
     let Plan { scan, kept, .. } = plan;
-    let record = Record::new(outputs, keeper, &from);
     let started = Instant::now();
     let ended = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(|error| cannot_start(&error))?;
         let mut rows = scan.run();
         let stats = rows.stats();
+        let journal = kept.as_ref().map(|kept| kept.journal.clone());
+        let keeper = disk.zip(journal).map(|(disk, journal)| Keeper::start(disk, journal)).transpose();
+        let record = Record::new(outputs, keeper.map_err(|error| cannot_start(&error))?, &from);
         let display = Display::start(progress, rows.stats()).map_err(|error| cannot_start(&error))?;
         let mut notices = tokio::spawn(pass_on(rows.notices(), display.speaker()));
         let recorded = supervise(rows, record, &display, &mut signals).await;
@@ -70,7 +74,7 @@ pub(super) fn sweep(mut plan: Plan, witness: Option<Box<dyn RowWriter>>) -> Resu
             display.say(summary.render().trim_end().to_owned());
         }
         let ended = recorded.map(|(ended, _)| ended);
-        if let Some(kept) = kept.as_ref().filter(|_| !matches!(ended, Ok(Ended::Done))) {
+        if let Some(kept) = kept.as_ref().filter(|_| goes_on && !matches!(ended, Ok(Ended::Done))) {
             display.say(kept.go_on());
         }
         tokio::select! {
@@ -168,6 +172,7 @@ fn announce(plan: &Plan, from: &Mark) {
     let shard = if shard == Shard::WHOLE { String::new() } else { format!(" of shard {shard}") };
     let slots = u64::try_from(scan.concurrency().get()).unwrap_or(u64::MAX).min(endpoints);
     let (pace, seed) = (scan.pace(), scan.seed());
+    let pace = if shard.is_empty() { pace.to_owned() } else { format!("{pace}, all shards together") };
     tell(format_args!("{} {noun}{shard}, {slots} at once, {pace}, seed {seed}", HumanCount(endpoints)));
     if plan.kept.as_ref().is_some_and(|kept| kept.is_resumed) {
         let (done, rows) = (HumanCount(from.checkpoint.done()), HumanCount(from.tally.rows));

@@ -6,6 +6,7 @@
 //! checkpoint are worth nothing apart, which is why they travel as one [`Mark`].
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -143,11 +144,13 @@ impl Journal {
     }
 
     /// What the file holds.
-    pub fn content(&self) -> Vec<u8> {
-        // Maps with keys of text, numbers and texts can always be written.
-        let mut content = serde_json::to_vec(self).unwrap_or_default();
+    ///
+    /// # Errors
+    /// Where a path is not UTF-8.
+    pub fn content(&self) -> io::Result<Vec<u8>> {
+        let mut content = serde_json::to_vec(self)?;
         content.push(b'\n');
-        content
+        Ok(content)
     }
 
     /// Writes it in the place of the one before, whole or not at all, and sees it onto the disk.
@@ -155,7 +158,7 @@ impl Journal {
     /// # Errors
     /// Where it cannot be; the one before is there still.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        replace(path, &self.content())
+        replace(path, &self.content()?)
     }
 
     /// What of its settings cannot be as `config` has it; none where nothing stands against it.
@@ -180,7 +183,12 @@ impl Journal {
 
 /// Bytes as hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a String does not fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 #[cfg(test)]
@@ -217,19 +225,19 @@ mod tests {
 
     #[test]
     fn what_is_no_journal_is_refused_in_words() {
-        let content = journal().content();
+        let content = journal().content().unwrap();
         for end in 0..content.len() - 2 {
             assert!(refusal(&content[..end]).starts_with("it is torn"), "{end}");
         }
         for other in ["{}", "time,name,ip\n", "[1]", "{\"hailer_journal\":1}", "{\"hailer_journal\":\"x\"}"] {
             assert!(refusal(other.as_bytes()).starts_with("it is not a journal of hailer"), "{other}");
         }
-        let next = Journal { version: 2, ..journal() }.content();
+        let next = Journal { version: 2, ..journal() }.content().unwrap();
         assert!(refusal(&next).starts_with("it is of version 2, and this hailer knows version 1"));
         assert!(refusal(b"{\"hailer_journal\":9,\"new\":{}}").starts_with("it is of version 9"));
         let mut unmarked = journal();
         unmarked.mark.lengths.clear();
-        assert!(refusal(&unmarked.content()).contains("how long each output was"));
+        assert!(refusal(&unmarked.content().unwrap()).contains("how long each output was"));
     }
 
     #[test]

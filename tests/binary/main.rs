@@ -37,6 +37,8 @@ mod program;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
+mod resume;
+#[cfg(test)]
 mod usage;
 #[cfg(test)]
 mod words_for_people;
