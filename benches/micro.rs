@@ -6,7 +6,7 @@
 #[expect(dead_code, unreachable_pub, reason = "a bench needs little of it")]
 mod order;
 #[path = "../src/schedule/pacer/mod.rs"]
-#[expect(dead_code, unused_imports, reason = "a bench needs little of it")]
+#[expect(dead_code, unreachable_pub, unused_imports, reason = "a bench needs little of it")]
 mod pacer;
 #[path = "../src/schedule/permutation.rs"]
 #[expect(dead_code, reason = "a bench needs little of it")]

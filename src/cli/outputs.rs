@@ -115,7 +115,7 @@ impl Destination {
         // An empty file has nothing to lose, unless that is what a scan came to: mktemp makes such, and so does a scan that
         // is killed as it begins.
         let is_empty = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.len() == 0);
-        let is_kept = |path: &Path| path.exists() && !(is_empty(path) && !Beside::new(path.into()).manifest().exists());
+        let is_kept = |path: &Path| path.exists() && (!is_empty(path) || Beside::new(path.into()).manifest().exists());
         match self.files().find(|(path, _)| is_kept(path)) {
             Some((path, _)) => refuse(path, "it exists: name another file, or replace it with --overwrite"),
             None => Ok(()),

@@ -271,7 +271,7 @@ fn a_journal_that_cannot_be_written_any_more_ends_the_scan() {
 fn what_cannot_be_gone_on_with_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let peer = Peer::new(polite("220 ready\r\n"));
-    let mut told = |words: &[&str]| {
+    let told = |words: &[&str]| {
         let ended = run(scan([peer.target("smtp")]).args(words).current_dir(folder.path()));
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         ended.stderr
