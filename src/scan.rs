@@ -124,6 +124,13 @@ impl Scan {
         self.facts.digest
     }
 
+    /// What names will have led to, for whoever keeps checkpoints: it must be on the disk before a checkpoint is. None
+    /// where there are no names.
+    pub fn names_log(&self) -> Option<NamesLog> {
+        let has_names = self.prober.agenda.targets().has_names();
+        has_names.then(|| NamesLog(Arc::clone(self.names.book())))
+    }
+
     /// Starts the scan on the current tokio runtime.
     ///
     /// # Panics
@@ -141,7 +148,6 @@ pub struct Observations {
     slots: JoinSet<()>,
     agenda: Arc<Agenda>,
     notices: Option<mpsc::Receiver<Notice>>,
-    names_log: NamesLog,
 }
 
 /// What names led to, where that is kept for another run.
@@ -172,11 +178,6 @@ impl Observations {
     /// What befalls the scan as a whole, for whoever asks first.
     pub fn notices(&mut self) -> Option<mpsc::Receiver<Notice>> {
         self.notices.take()
-    }
-
-    /// What names led to so far, for whoever keeps a checkpoint: it must be on the disk before the checkpoint is.
-    pub fn names_log(&self) -> NamesLog {
-        self.names_log.clone()
     }
 
     /// Why the scan had to end before its time, if it had to.
@@ -236,14 +237,13 @@ impl<N: Network> Run<N> {
         // A name may have any number of addresses, each of which takes a slot.
         let enough = if agenda.targets().has_names() { u64::MAX } else { agenda.stats().total() };
         let slots = usize::try_from(enough).unwrap_or(usize::MAX).min(self.settings.concurrency.get());
-        let names_log = Arc::clone(self.names.book());
         let run = Arc::new(self);
         let mut tasks: JoinSet<()> = JoinSet::new();
         run.watch_canaries(&mut tasks, &sender);
         for _ in 0..slots {
             tasks.spawn(Arc::clone(&run).slot(sender.clone()));
         }
-        Observations { rows, slots: tasks, agenda, notices: Some(notices), names_log: NamesLog(names_log) }
+        Observations { rows, slots: tasks, agenda, notices: Some(notices) }
     }
 
     /// One slot: the next endpoint, and the next, until there are no more or nobody wants their rows.

@@ -88,6 +88,8 @@ fn words(args: &DemoArgs, roster: &Roster, outputs: &[PathBuf]) -> Vec<OsString>
     let mut words: Vec<OsString> =
         ["hailer scan", &target, "-p", &ports, "--all", "--seed", &seed, "--concurrency", &concurrency]
             .into_iter()
+            // The hosts are all ours, and all on this machine; there may even be only one.
+            .chain(["--per-host", &concurrency])
             .chain(PATIENCE)
             .map(Into::into)
             .collect();

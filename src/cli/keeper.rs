@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use hailer::{Journal, Mark};
+use hailer::{Journal, Mark, NamesLog};
 
 /// The disk, as far as a journal needs it.
 pub(super) trait Disk: Send {
-    /// Sees onto the disk what the outputs hold.
+    /// Sees onto the disk what the outputs hold, and what else the journal relies on.
     fn sync(&mut self) -> io::Result<()>;
 
     /// Puts the journal in the place of the one before, whole or not at all, and sees it onto the disk.
@@ -24,12 +24,15 @@ pub(super) trait Disk: Send {
 #[derive(Debug)]
 pub(super) struct Files {
     pub(super) outputs: Vec<File>,
+    /// What names led to, which another run is to use as well.
+    pub(super) names: Option<NamesLog>,
     pub(super) journal: PathBuf,
 }
 
 impl Disk for Files {
     fn sync(&mut self) -> io::Result<()> {
         let journal = self.journal.display();
+        self.names.as_ref().map_or(Ok(()), NamesLog::sync)?;
         self.outputs.iter().try_for_each(File::sync_data).map_err(|cause| {
             io::Error::new(cause.kind(), format!("cannot keep {journal}: an output does not reach its disk: {cause}"))
         })

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use hailer::manifest::{Canaries, Endpoints, Manifest, Output, Settings, counts};
 use hailer::output::{Timestamp, sync_folder};
-use hailer::{Journal, Stats, Tally};
+use hailer::{Journal, NamesLog, Stats, Tally};
 
 use super::Failure;
 use super::beside::Beside;
@@ -36,10 +36,10 @@ pub(super) struct Facts {
 
 impl Kept {
     /// Writes the journal for the first time, before anything is sent, to an output or to the network.
-    pub(super) fn begin(&mut self, outputs: Vec<File>) -> Result<Files, Failure> {
-        let mut disk = Files { outputs, journal: self.beside.journal() };
+    pub(super) fn begin(&mut self, outputs: Vec<File>, names: Option<NamesLog>) -> Result<Files, Failure> {
+        let mut disk = Files { outputs, names, journal: self.beside.journal() };
         let mark = self.journal.mark.clone();
-        let begun = self.make_room().and_then(|()| keep(&mut disk, &mut self.journal, mark));
+        let begun = self.make_room(disk.names.is_some()).and_then(|()| keep(&mut disk, &mut self.journal, mark));
         begun.map(|()| disk).map_err(Failure::failed)
     }
 
@@ -60,10 +60,14 @@ impl Kept {
     }
 
     /// Removes what an earlier scan to the same output left, and sees the files of this one onto the disk.
-    fn make_room(&mut self) -> io::Result<()> {
+    fn make_room(&mut self, has_names: bool) -> io::Result<()> {
         if !self.is_resumed {
             remove(&self.beside.manifest())?;
             remove(&self.beside.stdin())?;
+            // Where there are names the log is new already.
+            if !has_names {
+                remove(&self.beside.names())?;
+            }
         }
         if let Some(spool) = &mut self.spool {
             spool.keep()?;

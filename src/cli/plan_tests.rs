@@ -163,7 +163,7 @@ impl Left {
         let mut plan = left.plan(line).unwrap_or_else(|words| panic!("{line}: {words}"));
         let (mut outputs, handles) = Outputs::open(&mut plan.destination, &ProgressBar::hidden()).unwrap();
         let mut kept = plan.kept.unwrap();
-        let mut disk = kept.begin(handles).unwrap();
+        let mut disk = kept.begin(handles, None).unwrap();
         let mark = Mark { lengths: outputs.mark().unwrap(), ..Mark::default() };
         keep(&mut disk, &mut kept.journal, mark).unwrap();
         left

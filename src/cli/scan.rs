@@ -44,7 +44,7 @@ pub(super) fn sweep(mut plan: Plan, witness: Option<Box<dyn RowWriter>>) -> Resu
     let done_before = from.checkpoint.done();
     let progress = Progress::new(plan.scan.endpoints(), done_before, plan.quiet);
     let (mut outputs, handles) = Outputs::open(&mut plan.destination, progress.bar())?;
-    let disk = plan.kept.as_mut().map(|kept| kept.begin(handles)).transpose()?;
+    let disk = plan.kept.as_mut().map(|kept| kept.begin(handles, plan.scan.names_log())).transpose()?;
     // What a witness is there for cannot be repeated.
     let goes_on = witness.is_none();
     outputs.extend(witness);
