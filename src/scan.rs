@@ -26,12 +26,16 @@ use crate::config::{Canary, ScanBuilder};
 use crate::notice::Notice;
 use crate::observation::{Observation, Outcome, Service};
 use crate::probe::{Network, Parting, Prober, System};
-use crate::schedule::{Agenda, Checkpoint, Named, Shard, Stop, Task, Ticket, Underway, Work};
+use crate::schedule::{Agenda, Checkpoint, Done, Named, Shard, Stop, Task, Ticket, Underway, Work};
 use crate::stats::Stats;
 use crate::target::{AnswerBook, Found, Host, Names, NoAddress, Place};
 
 /// Rows on their way to the consumer. A slot whose row finds no room waits; a thousand is a few milliseconds of work.
 const ROWS_IN_TRANSIT: usize = 1024;
+
+/// Rows that are handed out before they count as done. What asks for a checkpoint, or for a row that is not there yet, has
+/// all of them counted.
+const SETTLED_AT_ONCE: usize = 256;
 
 /// How long a server that is busy is left alone; twice as long the next time.
 const BUSY: Duration = Duration::from_secs(60);
@@ -147,6 +151,8 @@ pub struct Observations {
     rows: mpsc::Receiver<(Ticket, Box<Observation>)>,
     slots: JoinSet<()>,
     agenda: Arc<Agenda>,
+    /// What was handed out and does not count as done yet.
+    handed_out: Vec<Done>,
     notices: Option<mpsc::Receiver<Notice>>,
 }
 
@@ -187,8 +193,16 @@ impl Observations {
 
     /// Where another run goes on if this one ends now: every row that the stream has handed out is done, and none that it
     /// has not.
-    pub fn checkpoint(&self) -> Checkpoint {
+    pub fn checkpoint(&mut self) -> Checkpoint {
+        self.settle();
         self.agenda.checkpoint()
+    }
+
+    /// Has what was handed out counted as done: some at a time, because slots need the same lock.
+    fn settle(&mut self) {
+        if !self.handed_out.is_empty() {
+            self.agenda.finish_all(self.handed_out.drain(..));
+        }
     }
 }
 
@@ -196,9 +210,19 @@ impl Stream for Observations {
     type Item = Observation;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Observation>> {
-        if let Some((ticket, row)) = ready!(self.rows.poll_recv(cx)) {
-            self.agenda.finish(ticket, row.port, row.outcome);
-            return Poll::Ready(Some(*row));
+        match self.rows.poll_recv(cx) {
+            Poll::Ready(Some((ticket, row))) => {
+                self.handed_out.push(Done { ticket, port: row.port, outcome: row.outcome });
+                if self.handed_out.len() >= SETTLED_AT_ONCE {
+                    self.settle();
+                }
+                return Poll::Ready(Some(*row));
+            }
+            Poll::Ready(None) => self.settle(),
+            Poll::Pending => {
+                self.settle();
+                return Poll::Pending;
+            }
         }
         // All slots have ended; one that panicked has lost a row, which must not pass for the end of the scan.
         while let Some(ended) = ready!(self.slots.poll_join_next(cx)) {
@@ -243,7 +267,7 @@ impl<N: Network> Run<N> {
         for _ in 0..slots {
             tasks.spawn(Arc::clone(&run).slot(sender.clone()));
         }
-        Observations { rows, slots: tasks, agenda, notices: Some(notices) }
+        Observations { rows, slots: tasks, agenda, handed_out: Vec::new(), notices: Some(notices) }
     }
 
     /// One slot: the next endpoint, and the next, until there are no more or nobody wants their rows.
@@ -329,7 +353,7 @@ impl<N: Network> Run<N> {
         let missed = !is_answer(row.outcome) && self.prober.network.slept().saturating_sub(asleep) > NAP;
         if !missed && earlier.is_none() && !self.is_wanted(row.outcome) {
             self.agenda().heard(place.ip, false);
-            self.agenda().finish(ticket, row.port, row.outcome);
+            self.agenda().finish(Done { ticket, port: row.port, outcome: row.outcome });
             return Ok(());
         }
         let (mut row, mut parting) = (Box::new(row), parting);
@@ -379,7 +403,7 @@ impl<N: Network> Run<N> {
     /// Finishes a row, and hands it on where it is wanted.
     async fn hand_on(&self, ticket: Ticket, mut row: Box<Observation>, rows: &Rows) -> Result<(), Unwanted> {
         if !self.is_wanted(row.outcome) {
-            self.agenda().finish(ticket, row.port, row.outcome);
+            self.agenda().finish(Done { ticket, port: row.port, outcome: row.outcome });
             return Ok(());
         }
         self.classifier.classify(&mut row);

@@ -139,7 +139,7 @@ fn record_all(rows: Observations, mut record: Record, runtime: &Handle, abandone
     // A chunk holds nothing back: what it has taken out of the stream is what it hands on.
     let mut batches = rows.ready_chunks(BATCH);
     let recorded = record_batches(&mut batches, &mut record, runtime, abandoned);
-    record.finish(recorded, || batches.get_ref().checkpoint())
+    record.finish(recorded, || batches.get_mut().checkpoint())
 }
 
 fn record_batches(
@@ -160,7 +160,7 @@ fn record_batches(
         match next {
             Next::Batch(batch) => {
                 record.take(&batch)?;
-                record.mark_if_due(|| batches.get_ref().checkpoint())?;
+                record.mark_if_due(|| batches.get_mut().checkpoint())?;
                 if !batch.is_empty() {
                     thread::sleep(REST);
                 }

@@ -58,6 +58,14 @@ pub(crate) struct Task {
     pub(crate) busy: u32,
 }
 
+/// One row less to come, or one endpoint that has none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Done {
+    pub(crate) ticket: Ticket,
+    pub(crate) port: u16,
+    pub(crate) outcome: Outcome,
+}
+
 /// A name to find the addresses of.
 #[derive(Debug)]
 pub(crate) struct Named {
@@ -277,11 +285,18 @@ impl Agenda {
         self.changed.notify_one();
     }
 
-    /// A row has reached whoever takes rows, or an endpoint without one is done.
-    pub(crate) fn finish(&self, ticket: Ticket, port: u16, outcome: Outcome) {
+    /// An endpoint without a row is done.
+    pub(crate) fn finish(&self, done: Done) {
+        self.finish_all([done]);
+    }
+
+    /// Rows have reached whoever takes them.
+    pub(crate) fn finish_all(&self, all: impl IntoIterator<Item = Done>) {
         let mut state = self.lock();
-        let done = state.ledger.finish(ticket);
-        self.stats.record(port, outcome, done);
+        for Done { ticket, port, outcome } in all {
+            let is_last = state.ledger.finish(ticket);
+            self.stats.record(port, outcome, is_last);
+        }
     }
 
     /// What would have to be done if everything ended now.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use crate::target::Found;
@@ -102,7 +103,7 @@ pub(crate) struct Ledger {
     /// The first position that was never begun.
     next: u64,
     len: u64,
-    open: HashMap<u64, Option<Box<Parts>>>,
+    open: HashMap<u64, Option<Box<Parts>>, RandomState>,
     /// What an earlier run began and did not finish, last first.
     again: Vec<Position>,
 }
@@ -130,7 +131,7 @@ impl Ledger {
             .map(|Partly { position, found, done }| Position { position, known: Some((found.into(), done)) });
         let mut again: Vec<_> = plain.chain(partly).collect();
         again.sort_unstable_by_key(|position| std::cmp::Reverse(position.position));
-        let mut ledger = Self { next: from.next, len, open: HashMap::new(), again };
+        let mut ledger = Self { next: from.next, len, open: HashMap::default(), again };
         // What was unfinished is so until it is finished, whether or not it comes to its turn.
         for Position { position, known } in ledger.again.clone() {
             ledger.open.insert(position, None);

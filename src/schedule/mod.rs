@@ -13,7 +13,7 @@ mod pacer;
 mod permutation;
 mod stop;
 
-pub(crate) use self::agenda::{Agenda, Named, Pause, Setup, Task, Underway, Work};
+pub(crate) use self::agenda::{Agenda, Done, Named, Pause, Setup, Task, Underway, Work};
 pub use self::journal::{Journal, JournalError, Mark, Recorded, Tally, hex};
 pub use self::ledger::Checkpoint;
 pub(crate) use self::ledger::{Counts, Ticket};
