@@ -31,157 +31,166 @@ pub(super) enum Command {
     Fleet(FleetArgs),
 }
 
-const TARGETS: &str = "\
-Targets:
+const AFTER: &str = "\
+How targets are written:
   10.0.0.5  10.0.0.0/16  10.0.0.1-10.0.3.9     addresses, networks, ranges
   2001:db8::/120  [2001:db8::1]:25             IPv6; with ports in brackets
-  mail.example.com                             every address of a name
+  mail.example.com  mx:example.com             a name's addresses; a domain's mail exchanges
   10.0.0.0/24:21  host:2525=smtp               with ports of their own
   @hosts.txt  -                                from a file or stdin, # begins a comment
 
-A scan with an output file keeps a journal beside it (FILE.hailer) until it is done. A scan that was stopped, killed or
-cut off goes on with --resume FILE; options given besides replace those it began with, but for what decides which rows
-there are to be. What is done is told in FILE.manifest.json.
+A scan with an output file keeps a journal beside it (FILE.hailer) until it is done. One that was stopped, killed or cut \
+off goes on with `hailer scan --resume FILE`, which needs nothing else. What is given besides replaces what it began \
+with; targets, ports, exclusions, -4, -6, --seed, --shard, --all and the output files must stay. What came of a scan that \
+is done is told in FILE.manifest.json.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 stopped early, 4 refused by policy.
 
 Scan only what you own or are asked to scan.";
 
+// Under which words the options are shown.
+const SCOPE: &str = "Scope";
+const OUTPUTS: &str = "Outputs";
+const PACE: &str = "Pace";
+const ORDER: &str = "Order and shards";
+const PATIENCE: &str = "Patience and manners";
+const NETWORK: &str = "Network";
+
 #[derive(Debug, Parser)]
-#[command(after_help = TARGETS)]
+#[command(after_help = AFTER)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct ScanArgs {
-    /// What to sweep: addresses, networks, ranges, names, @FILE, or - for stdin
+    /// What to sweep: addresses, networks, ranges, names, mx:DOMAIN, @FILE, or - for stdin
     #[arg(required_unless_present = "resume", value_name = "TARGET")]
     pub(super) targets: Vec<String>,
 
     /// Ports and services, as 21,25,2121=ftp or 8000-8010=smtp [default: 21,25,465,587,990]
-    #[arg(short, long, value_name = "PORTS")]
+    #[arg(short, long, value_name = "PORTS", help_heading = SCOPE)]
     pub(super) ports: Option<String>,
 
-    /// What not to probe, whatever else is named: targets without ports, also by commas; may repeat
-    #[arg(short = 'x', long, value_name = "TARGET", value_delimiter = ',')]
+    /// Never probe this, whatever else is named, nor an address of it that a name leads to: a target without ports, or several with commas between; may repeat
+    #[arg(short = 'x', long, value_name = "TARGET", value_delimiter = ',', help_heading = SCOPE)]
     pub(super) exclude: Vec<String>,
 
-    /// The same from a file, written as a list of targets; may repeat
-    #[arg(long, value_name = "FILE")]
+    /// Never probe what this file lists, written as a list of targets without ports; may repeat
+    #[arg(long, value_name = "FILE", help_heading = SCOPE)]
     pub(super) exclude_file: Vec<PathBuf>,
 
+    /// IPv4 only, also of the addresses that names have
+    #[arg(short = '4', conflicts_with = "ipv6", help_heading = SCOPE)]
+    pub(super) ipv4: bool,
+
+    /// IPv6 only, also of the addresses that names have
+    #[arg(short = '6', help_heading = SCOPE)]
+    pub(super) ipv6: bool,
+
+    /// Print what would be probed, in order, and touch nothing: no network, no output
+    #[arg(long, help_heading = SCOPE)]
+    pub(super) list: bool,
+
+    /// I have leave to sweep more than 1,048,576 public addresses; goes with --contact
+    #[arg(long, help_heading = SCOPE)]
+    pub(super) i_am_authorised: bool,
+
+    /// Whom to ask about this scan, for the manifest; nothing of it is sent
+    #[arg(long, value_name = "TEXT", help_heading = SCOPE)]
+    pub(super) contact: Option<String>,
+
     /// Where rows go: FILE.csv, FILE.ndjson, FILE.jsonl, or - for stdout; may repeat. Stdout, also without -o, gets lines on a terminal and NDJSON elsewhere
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = OUTPUTS)]
     pub(super) output: Vec<PathBuf>,
 
     /// Replace output files that exist, with what is kept beside them
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUTS)]
     pub(super) overwrite: bool,
 
-    /// Go on with the scan that wrote this file and was stopped
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["overwrite", "list"])]
+    /// Go on with the scan that wrote FILE, its first output, and was stopped; see below
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["overwrite", "list"], help_heading = OUTPUTS)]
     pub(super) resume: Option<PathBuf>,
 
-    /// Print what would be probed, in order, and touch nothing
-    #[arg(long)]
-    pub(super) list: bool,
+    /// Write a row for every endpoint, also where nothing answered
+    #[arg(long, help_heading = OUTPUTS)]
+    pub(super) all: bool,
 
-    /// IPv4 only
-    #[arg(short = '4', conflicts_with = "ipv6")]
-    pub(super) ipv4: bool,
+    /// No progress and no summary
+    #[arg(short, long, action = ArgAction::SetTrue, help_heading = OUTPUTS)]
+    pub(super) quiet: bool,
 
-    /// IPv6 only
-    #[arg(short = '6')]
-    pub(super) ipv6: bool,
-
-    /// Connect from this address; may be given once for each address family
-    #[arg(long, value_name = "ADDRESS")]
-    pub(super) source: Vec<IpAddr>,
-
-    /// Connect through this network interface
-    #[arg(long, value_name = "NAME")]
-    pub(super) interface: Option<String>,
-
-    /// Connections a second over all, as 100, 0.5 or none; the shards of a scan share them
-    #[arg(long, value_name = "N", value_parser = limit)]
-    pub(super) rate: Option<Limit>,
-
-    /// Connections a second into each /24 of IPv4 and /48 of IPv6, as 10, 0.5 or none
-    #[arg(long, value_name = "N", value_parser = limit)]
-    pub(super) per_prefix: Option<Limit>,
-
-    /// Connections to one host at a time [default: 1]
-    #[arg(long, value_name = "N")]
-    pub(super) per_host: Option<NonZeroU32>,
-
-    /// How much the networks are to be spared [default: courteous with public addresses among the targets, otherwise lan]
-    #[arg(long, value_enum)]
+    /// How much the networks are to be spared; --rate and --per-prefix replace its rates [default: courteous if a target is a name or a public address, otherwise lan]
+    #[arg(long, value_enum, help_heading = PACE)]
     pub(super) profile: Option<ProfileArg>,
 
-    /// Try a server that says it is busy so often again, after a minute, two minutes, and so on [default: 0]
-    #[arg(long, value_name = "N")]
-    pub(super) retry_busy: Option<u32>,
+    /// Connections a second over all, as 100, 0.5 or none; the shards of a scan share them
+    #[arg(long, value_name = "N", value_parser = limit, help_heading = PACE)]
+    pub(super) rate: Option<Limit>,
 
-    /// An endpoint that is known to answer: while it does not, nothing is begun; may repeat
-    #[arg(long, value_name = "ADDRESS:PORT[=SERVICE]", value_parser = canary)]
-    pub(super) canary: Vec<Canary>,
+    /// Connections a second into each /24 of IPv4 and /48 of IPv6, as 10, 0.5 or none; the shards of a scan share them
+    #[arg(long, value_name = "N", value_parser = limit, help_heading = PACE)]
+    pub(super) per_prefix: Option<Limit>,
 
-    /// Ask this DNS server and not the system's; may repeat
-    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = resolver)]
-    pub(super) resolver: Vec<SocketAddr>,
+    /// Connections to one host at a time, over all its ports [default: 1]
+    #[arg(long, value_name = "N", help_heading = PACE)]
+    pub(super) per_host: Option<NonZeroU32>,
 
-    /// Do one of several equal parts, as 3/16: the third of sixteen
-    #[arg(long, value_name = "I/N")]
-    pub(super) shard: Option<Shard>,
-
-    /// The same, counted from 0 as machines do it
-    #[arg(long, value_name = "I", requires = "shard_count", conflicts_with = "shard")]
-    pub(super) shard_index: Option<u32>,
-
-    /// Of so many
-    #[arg(long, value_name = "N", requires = "shard_index", conflicts_with = "shard")]
-    pub(super) shard_count: Option<NonZeroU32>,
-
-    /// I have leave to sweep more than 2^20 public addresses; goes with --contact
-    #[arg(long)]
-    pub(super) i_am_authorised: bool,
-
-    /// Whom to ask about this scan, for the manifest
-    #[arg(long, value_name = "TEXT")]
-    pub(super) contact: Option<String>,
-
-    /// Endpoints probed at once [default: as many as the open-file limit allows, at most 4096; 512 on public addresses]
-    #[arg(long, value_name = "N")]
+    /// Endpoints under way at once [default: as many as the open-file limit allows, at most 4096; 512 if a target is a name or a public address]
+    #[arg(long, value_name = "N", help_heading = PACE)]
     pub(super) concurrency: Option<NonZeroUsize>,
 
-    /// Threads that probe
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
+    /// Try a server that greets with 120 or 421 (busy) up to N times again, after a minute, two more, four more and so on [default: 0]
+    #[arg(long, value_name = "N", help_heading = PACE)]
+    pub(super) retry_busy: Option<u32>,
+
+    /// An endpoint that is known to greet: while it does not, nothing is begun; may repeat
+    #[arg(long, value_name = "ADDRESS:PORT[=SERVICE]", value_parser = canary, help_heading = PACE)]
+    pub(super) canary: Vec<Canary>,
+
+    /// Threads that probe; more than one helps only where a core is busy throughout
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = PACE)]
     pub(super) threads: u16,
 
+    /// Do one of several equal parts, as 3/16: the third of sixteen
+    #[arg(long, value_name = "I/N", help_heading = ORDER)]
+    pub(super) shard: Option<Shard>,
+
+    /// The same for machines that count from 0: 2 is the third; goes with --shard-count
+    #[arg(long, value_name = "I", requires = "shard_count", conflicts_with = "shard", help_heading = ORDER)]
+    pub(super) shard_index: Option<u32>,
+
+    /// How many parts there are, for --shard-index
+    #[arg(long, value_name = "N", requires = "shard_index", conflicts_with = "shard", help_heading = ORDER)]
+    pub(super) shard_count: Option<NonZeroU32>,
+
+    /// What the order of the sweep follows from; all shards need the same [default: the targets', which is the same wherever they are; printed]
+    #[arg(long, value_name = "NUMBER", help_heading = ORDER)]
+    pub(super) seed: Option<u64>,
+
     /// How long a connection may take, as 4, 2.5s or 800ms [default: 4s]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = PATIENCE)]
     pub(super) connect_timeout: Option<Duration>,
 
     /// How long a TLS handshake may take [default: 10s]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = PATIENCE)]
     pub(super) tls_timeout: Option<Duration>,
 
     /// How long a greeting may take in all [default: 30s on mail ports, 15s on FTP]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = PATIENCE)]
     pub(super) greeting_timeout: Option<Duration>,
 
     /// How to leave: with QUIT and a second for its answer, or by closing at once
-    #[arg(long, value_enum, default_value_t = LeaveArg::Quit)]
+    #[arg(long, value_enum, default_value_t = LeaveArg::Quit, help_heading = PATIENCE)]
     pub(super) leave: LeaveArg,
 
-    /// Write a row for every endpoint, also where nothing answered
-    #[arg(long)]
-    pub(super) all: bool,
+    /// Connect from this address; may be given once for each address family
+    #[arg(long, value_name = "ADDRESS", help_heading = NETWORK)]
+    pub(super) source: Vec<IpAddr>,
 
-    /// The order of the sweep; the same number gives the same order [default: the targets', so that shards agree; printed]
-    #[arg(long, value_name = "NUMBER")]
-    pub(super) seed: Option<u64>,
+    /// Connect through this network interface
+    #[arg(long, value_name = "NAME", help_heading = NETWORK)]
+    pub(super) interface: Option<String>,
 
-    /// No progress and no summary
-    #[arg(short, long, action = ArgAction::SetTrue)]
-    pub(super) quiet: bool,
+    /// Ask this DNS server and not the system's, nor its hosts file; may repeat
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = resolver, help_heading = NETWORK)]
+    pub(super) resolver: Vec<SocketAddr>,
 
     /// The words themselves, for whoever repeats them.
     #[arg(skip)]
@@ -218,9 +227,9 @@ pub(super) enum LeaveArg {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ProfileArg {
-    /// For networks of others: 1000 connections a second, 10 into each /24 or /48
+    /// For networks of others: 1000 connections a second over all, 10 into each /24 or /48
     Courteous,
-    /// For one's own networks: 500 a second into each /24 or /48
+    /// For one's own networks: 500 connections a second into each /24 or /48
     Own,
     /// For networks at hand: no rate
     Lan,

@@ -13,7 +13,7 @@ use crate::target::Found;
 
 /// How far a scan has come: where another run of it goes on.
 ///
-/// Everything before [`Checkpoint::next`] in the scan's order is finished but for what is listed as unfinished.
+/// Everything before one position of the scan's order is finished but for what is listed as unfinished.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     next: u64,
