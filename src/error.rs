@@ -76,7 +76,7 @@ pub enum Error {
         most: u128,
     },
     /// A shard without endpoints.
-    #[error("shard {shard} has nothing to do: there are {endpoints} endpoints in all")]
+    #[error("shard {shard} has nothing to do: the scan as a whole has {endpoints} endpoint{}", if *endpoints == 1 { "" } else { "s" })]
     EmptyShard {
         /// Which.
         shard: Shard,

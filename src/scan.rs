@@ -322,9 +322,11 @@ impl<N: Network> Run<N> {
                 Host::Address(_) | Host::Name(_) => Arc::clone(&exchange.name),
             });
             let name = exchange.as_ref().map_or_else(|| host.to_string().into(), |exchange| Arc::clone(&exchange.name));
-            let admitted = address.clone().and_then(|ip| match self.agenda().targets().admits(ip) {
-                Ok(()) => Ok(ip),
-                Err(reason) => Err(NoAddress::None(reason)),
+            let targets = self.agenda().targets();
+            let by_name = exchange.as_ref().map_or(Ok(()), |exchange| targets.admits_exchange(&exchange.name));
+            let admitted = by_name.map_err(NoAddress::None).and_then(|()| {
+                let ip = address.clone()?;
+                targets.admits(ip).map(|()| ip).map_err(NoAddress::None)
             });
             match admitted {
                 Ok(ip) => {

@@ -139,6 +139,9 @@ fn record_all(rows: Observations, mut record: Record, runtime: &Handle, abandone
     // A chunk holds nothing back: what it has taken out of the stream is what it hands on.
     let mut batches = rows.ready_chunks(BATCH);
     let recorded = record_batches(&mut batches, &mut record, runtime, abandoned);
+    // A scan that had to end is not done, and its last mark stands.
+    let failure = batches.get_ref().failure().map(|words| io::Error::other(words.to_owned()));
+    let recorded = recorded.and(failure.map_or(Ok(()), Err));
     record.finish(recorded, || batches.get_mut().checkpoint())
 }
 

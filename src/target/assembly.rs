@@ -224,6 +224,9 @@ impl Gathered {
     fn name(&mut self, Named { mx, name, ports, excluded }: &Named) -> Result<(), TargetsError> {
         if *excluded {
             self.digest.excluded_name(*mx, name);
+            if !mx {
+                self.exclusions.push_name(name);
+            }
             self.excluded = self.excluded.saturating_add(u128::from(!ports.is_empty()));
             return Ok(());
         }

@@ -1,4 +1,5 @@
-//! Addresses that are never to be probed, as disjoint ranges in memory: 8 bytes to a range of IPv4.
+//! Addresses that are never to be probed, as disjoint ranges in memory: 8 bytes to a range of IPv4. And names, by which
+//! mail exchanges may be reached.
 
 use std::net::IpAddr;
 
@@ -9,6 +10,8 @@ use super::parse::to_address;
 pub(super) struct Exclusions {
     v4: Vec<(u32, u32)>,
     v6: Vec<(u128, u128)>,
+    /// In ascending order.
+    names: Vec<Box<str>>,
 }
 
 impl Exclusions {
@@ -27,6 +30,15 @@ impl Exclusions {
             Some(before) => before.1 = last,
             None => self.v4.push((first, last)),
         }
+    }
+
+    /// Adds a name that comes after all others.
+    pub(super) fn push_name(&mut self, name: &str) {
+        self.names.push(name.into());
+    }
+
+    pub(super) fn has_name(&self, name: &str) -> bool {
+        self.names.binary_search_by(|excluded| (**excluded).cmp(name)).is_ok()
     }
 
     pub(super) fn contains(&self, ip: IpAddr) -> bool {

@@ -152,6 +152,15 @@ impl Targets {
         }
     }
 
+    /// Whether a mail exchange may be probed under its name.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub(crate) fn admits_exchange(&self, name: &str) -> Result<(), Arc<str>> {
+        let is_excluded = self.0.exclusions.has_name(name);
+        if is_excluded { Err(format!("the exchange {name} is excluded").into()) } else { Ok(()) }
+    }
+
     /// Whether an address is among the targets as such.
     fn names(&self, ip: IpAddr) -> io::Result<bool> {
         let number = to_number(ip);

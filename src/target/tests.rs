@@ -272,3 +272,18 @@ fn a_record_that_nobody_wrote_is_an_error() {
 }
 
 mod model;
+
+/// What is excluded by name is not probed as somebody's mail exchange either.
+#[test]
+fn exchanges_are_excluded_by_name() {
+    let mut builder = Targets::builder();
+    builder.add("mx:example.com").unwrap();
+    for word in ["mx.example.net", "a.example.net", "mx:mx.example.org"] {
+        builder.exclude(word).unwrap();
+    }
+    let targets = builder.build(&Ports::default(), Family::Any).unwrap();
+    let refused = targets.admits_exchange("mx.example.net").unwrap_err();
+    assert_eq!(&*refused, "the exchange mx.example.net is excluded");
+    assert!(targets.admits_exchange("a.example.net").is_err());
+    assert_eq!(targets.admits_exchange("mx.example.org"), Ok(()), "that is the domain's exchanges, not the host");
+}
