@@ -15,6 +15,9 @@ mod delayed;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+#[path = "../../src/target/dns_server.rs"]
+mod dns_server;
+#[cfg(test)]
 mod farewell;
 #[cfg(test)]
 mod good_runs;
@@ -22,6 +25,8 @@ mod good_runs;
 mod killed;
 #[cfg(test)]
 mod lossy;
+#[cfg(test)]
+mod names;
 #[cfg(test)]
 mod namespaces;
 #[cfg(test)]
