@@ -24,6 +24,8 @@ mod good_runs;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod lossy;
 #[cfg(test)]
 mod names;
