@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod asked_to_stop;
 #[cfg(test)]
+mod canaries;
+#[cfg(test)]
 mod delayed;
 #[cfg(test)]
 mod demo;
@@ -26,7 +28,11 @@ mod killed;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod lossy;
+#[cfg(test)]
+mod manners;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
@@ -40,11 +46,15 @@ mod outputs;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod resume;
+#[cfg(test)]
+mod shards;
 #[cfg(test)]
 mod usage;
 #[cfg(test)]

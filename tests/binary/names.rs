@@ -18,24 +18,24 @@ use super::program::{Ended, Running, rows_in, run, scan};
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// A DNS server, and the runtime that it lives on.
-struct Dns {
+pub(crate) struct Dns {
     server: DnsServer,
     _runtime: Runtime,
 }
 
 impl Dns {
-    fn new(zone: &str) -> Self {
+    pub(crate) fn new(zone: &str) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         Self { server: runtime.block_on(DnsServer::start(zone)), _runtime: runtime }
     }
 
     /// As an option of the command line.
-    fn option(&self) -> String {
+    pub(crate) fn option(&self) -> String {
         format!("--resolver={}", self.server.address)
     }
 
     /// Which names it was asked for, in alphabetical order and each once.
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<_> =
             self.server.asked().iter().map(|question| question.split(". ").next().unwrap().to_owned()).collect();
         names.dedup();
