@@ -251,6 +251,11 @@ impl ScanBuilder {
         if public > MAX_PUBLIC && !config.authorised {
             return Err(Error::NotAuthorised { public, most: MAX_PUBLIC });
         }
+        // What is excluded is not connected to, whatever for.
+        for Canary { address, .. } in &config.canaries {
+            let refuse = |reason| Error::Canary { canary: *address, reason };
+            targets.tolerates(address.ip()).map_err(refuse)?;
+        }
         let reserved = RESERVED_FILES + if targets.has_names() { RESERVED_FOR_NAMES } else { 0 };
         let concurrency = concurrency(config.concurrency, reserved, public > 0)?;
         let digest = targets.digest();

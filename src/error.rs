@@ -92,8 +92,8 @@ pub enum Error {
     /// Nobody can be asked for names.
     #[error(transparent)]
     Resolver(io::Error),
-    /// A canary that is no target may not be probed either.
-    #[error("the canary {canary} is not probed: {reason}")]
+    /// A canary that may not be probed.
+    #[error("the canary {canary} may not be probed: {reason}; name another")]
     Canary {
         /// Which.
         canary: SocketAddr,

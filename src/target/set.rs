@@ -161,6 +161,22 @@ impl Targets {
         if is_excluded { Err(format!("the exchange {name} is excluded").into()) } else { Ok(()) }
     }
 
+    /// Whether an address that is no target, but was named all the same, may be probed: not if it is excluded, and not in
+    /// a network that is never probed.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub(crate) fn tolerates(&self, ip: IpAddr) -> Result<(), String> {
+        let ip = ip.to_canonical();
+        if self.0.exclusions.contains(ip) {
+            return Err("it is excluded".into());
+        }
+        match holding(ip).filter(|network| network.policy == Policy::Never) {
+            Some(network) => Err(format!("{} is never probed ({}, {})", network.text, network.words, network.rfc)),
+            None => Ok(()),
+        }
+    }
+
     /// Whether an address is among the targets as such.
     fn names(&self, ip: IpAddr) -> io::Result<bool> {
         let number = to_number(ip);

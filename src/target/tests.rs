@@ -191,6 +191,13 @@ fn names_lead_only_where_they_may() {
     for ip in ["10.0.0.1", "192.168.8.0", "192.168.6.255", "fe80::1", "::", "0.0.0.0"] {
         assert!(admitted(ip).is_err(), "{ip}");
     }
+    // What was named in another place than among the targets.
+    let tolerated = |ip: &str| targets.tolerates(ip.parse().unwrap());
+    for (ip, may) in
+        [("10.0.0.1", true), ("127.0.0.4", true), ("127.0.0.2", false), ("::ffff:8.8.8.8", false), ("::", false)]
+    {
+        assert_eq!(tolerated(ip).is_ok(), may, "{ip}");
+    }
 }
 
 #[test]

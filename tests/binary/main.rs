@@ -11,9 +11,14 @@
 #[cfg(test)]
 mod asked_to_stop;
 #[cfg(test)]
+mod canaries;
+#[cfg(test)]
 mod delayed;
 #[cfg(test)]
 mod demo;
+#[cfg(test)]
+#[path = "../../src/target/dns_server.rs"]
+mod dns_server;
 #[cfg(test)]
 mod farewell;
 #[cfg(test)]
@@ -21,7 +26,15 @@ mod good_runs;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod lossy;
+#[cfg(test)]
+mod manners;
+#[cfg(test)]
+mod names;
 #[cfg(test)]
 mod namespaces;
 #[cfg(test)]
@@ -33,11 +46,15 @@ mod outputs;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod resume;
+#[cfg(test)]
+mod shards;
 #[cfg(test)]
 mod usage;
 #[cfg(test)]

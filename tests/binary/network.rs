@@ -3,7 +3,7 @@
 //! Needs root, `ip` and `nft`, and for a long way /dev/net/tun. Nothing that runs here reaches the host's network, nor the other way round.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, id};
 use std::thread;
 
@@ -69,8 +69,22 @@ impl Network {
 
     /// Runs a scan on the client's side.
     pub(crate) fn scan(&self, words: &[String]) -> Vec<Value> {
-        let command = scan(words.iter().map(String::as_str).chain(["--all", "-q"]));
-        run(&mut through_shell(&["ip", "netns", "exec", &self.client], "", &command)).rows()
+        run(&mut self.command(words.iter().map(String::as_str).chain(["--all", "-q"]))).rows()
+    }
+
+    /// `hailer scan` with these words, to be run on the client's side.
+    pub(crate) fn command<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Command {
+        through_shell(&["ip", "netns", "exec", &self.client], "", &scan(words))
+    }
+
+    /// Runs a line of the shell on the client's side.
+    pub(crate) fn change(&self, line: &str) {
+        succeeds(Command::new("ip").args(["netns", "exec", &self.client, "sh", "-ec", line])).unwrap();
+    }
+
+    /// A connection from the client's side.
+    pub(crate) fn connect(&self, to: SocketAddr) -> TcpStream {
+        within(&self.client, move || TcpStream::connect(to).unwrap())
     }
 
     /// A peer on the server's side.

@@ -143,7 +143,12 @@ impl Peer {
     }
 
     pub(crate) fn until_connected(&self) {
-        drop(self.connections.once("a connection", |count| *count > 0));
+        self.until_connections(1);
+    }
+
+    /// Waits for so many connections, counting those that are over.
+    pub(crate) fn until_connections(&self, number: usize) {
+        drop(self.connections.once(&format!("{number} connections"), |count| *count >= number));
     }
 
     /// What was seen on the first connection, once that is over.
@@ -154,7 +159,12 @@ impl Peer {
 
 /// A socket that listens at an address that no other test uses: a limit for each host would not slow them down.
 pub(crate) fn listen() -> TcpListener {
-    TcpListener::bind((own_address(), 0)).unwrap()
+    listen_on(0)
+}
+
+/// The same on a port of one's choice.
+pub(crate) fn listen_on(port: u16) -> TcpListener {
+    TcpListener::bind((own_address(), port)).unwrap()
 }
 
 fn own_address() -> Ipv4Addr {

@@ -66,6 +66,9 @@ const TABLE: &[(&str, &str)] = &[
     ("--shard-index 0", "error: the following required arguments were not provided"),
     ("--shard-index 2 --shard-count 2", "hailer: --shard-index 2: of 2 shards the last is 1"),
     ("-x 10.0.0.0/33", "hailer: --exclude '10.0.0.0/33': '/33' is not a prefix length"),
+    // What is excluded is not connected to, whatever for.
+    ("-x 127.88.0.0/16 --canary 127.88.0.1:25", "hailer: the canary 127.88.0.1:25 may not be probed: it is excluded;"),
+    ("--canary 224.0.0.1:25", "hailer: the canary 224.0.0.1:25 may not be probed: 224.0.0.0/4 is never probed ("),
     ("--exclude-file bad.txt", "hailer: bad.txt:3:13: '10.0.0.999': it looks like an address and is none"),
     ("--resume a.csv", "hailer: --resume a.csv: there is no journal a.csv.hailer"),
     ("--resume a.csv --overwrite", "error: the argument '--resume <FILE>' cannot be used with '--overwrite'"),
