@@ -285,10 +285,11 @@ impl ScanBuilder {
         };
         let names = Names::new(targets.family(), Arc::new(resolver), book);
         let network = system(&config)?;
+        let share = pace.divided_by(config.shard.count());
         let (agenda, notices) = Agenda::new(Setup {
             targets,
             order,
-            pace: pace.divided_by(config.shard.count()),
+            pace: share,
             slots: concurrency.get(),
             retries: config.retry_busy > 0,
             from,
@@ -311,8 +312,8 @@ impl ScanBuilder {
             concurrency,
             all: config.all,
             retry_busy: config.retry_busy,
+            canary_interval: canary_interval(&config, share),
             canaries: config.canaries,
-            canary_interval: config.canary_interval,
         };
         Ok(Scan { prober, names, notices, settings, facts })
     }
@@ -327,6 +328,13 @@ fn pace(config: &Config, public: bool) -> Pace {
         per_prefix: config.per_prefix.map_or(per_prefix, Limit::rate),
         per_host: config.per_host,
     }
+}
+
+/// How often each canary is hailed: as asked for, but so seldom that all of them take no more than a tenth of the pace.
+fn canary_interval(config: &Config, share: Pace) -> Duration {
+    let slowest = share.rate.into_iter().chain(share.per_prefix).map(Rate::interval).max().unwrap_or_default();
+    let canaries = u32::try_from(config.canaries.len()).unwrap_or(u32::MAX);
+    config.canary_interval.max(slowest.saturating_mul(canaries).saturating_mul(10))
 }
 
 /// A number that all who have the same targets come to.
@@ -433,6 +441,17 @@ mod tests {
         let refused =
             refusal(|config| config.source = vec!["127.0.0.1".parse().unwrap(), "127.0.0.2".parse().unwrap()]);
         assert!(refused.contains("one for each"), "{refused}");
+    }
+
+    /// What is hailed counts as well, and must leave the targets their share.
+    #[test]
+    fn canaries_take_a_tenth_of_the_pace_at_most() {
+        let interval = |rate, canaries| {
+            let canary = Canary { address: ([127, 0, 0, 1], 21).into(), service: Service::Ftp };
+            let config = Config { canaries: vec![canary; canaries], ..Config::default() };
+            canary_interval(&config, Pace { rate: Rate::per_second(rate), ..Pace::default() }).as_secs()
+        };
+        assert_eq!((interval(1000.0, 3), interval(0.2, 2), interval(1.0, 1)), (10, 100, 10));
     }
 
     #[test]

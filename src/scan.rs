@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +20,7 @@ use futures::Stream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::task::coop::consume_budget;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::classify::Classifier;
 use crate::config::{Canary, ScanBuilder};
@@ -240,6 +241,8 @@ struct Run<N> {
     names: Names,
     settings: Settings,
     classifier: &'static Classifier,
+    /// For how many seconds this machine had slept when people were last told.
+    slept_told: AtomicU64,
 }
 
 /// Where rows go from a slot.
@@ -252,7 +255,8 @@ impl<N: Network> Run<N> {
     fn new(prober: Prober<N>, names: Names, settings: Settings) -> Self {
         // The classifier is made before anything is begun: it takes some milliseconds, which would count as some
         // endpoint's.
-        Self { prober, names, settings, classifier: Classifier::builtin() }
+        let slept_told = prober.network.slept().as_secs().into();
+        Self { prober, names, settings, classifier: Classifier::builtin(), slept_told }
     }
 
     fn start(self, notices: mpsc::Receiver<Notice>) -> Observations {
@@ -354,16 +358,18 @@ impl<N: Network> Run<N> {
         };
         let missed = !is_answer(row.outcome) && self.prober.network.slept().saturating_sub(asleep) > NAP;
         if !missed && earlier.is_none() && !self.is_wanted(row.outcome) {
-            self.agenda().heard(place.ip, false);
             self.agenda().finish(Done { ticket, port: row.port, outcome: row.outcome });
             return Ok(());
         }
         let (mut row, mut parting) = (Box::new(row), parting);
         if missed {
-            parting = Box::pin(self.probe_again(&place, &mut row)).await;
+            parting = Box::pin(self.probe_again(&place, &mut row, parting)).await;
         }
-        let refused_now = earlier.is_some() && row.outcome == Outcome::Refused;
-        self.agenda().heard(place.ip, is_pushback(&row) || refused_now);
+        if is_pushback(&row) || earlier.is_some() && row.outcome == Outcome::Refused {
+            self.agenda().pushed_back(place.ip);
+        } else if row.outcome == Outcome::Greeted {
+            self.agenda().went_well(place.ip);
+        }
         if let Some(earlier) = earlier {
             row = later(earlier, row);
         }
@@ -372,10 +378,11 @@ impl<N: Network> Run<N> {
             if let Some(parting) = parting {
                 parting.see_out().await;
             }
-            drop(underway);
             let not_before = Instant::now() + BUSY * 2u32.saturating_pow(busy);
             let task = Task { ticket, place, earlier: Some(row), busy: busy + 1 };
             self.agenda().put(task, Some(not_before.into_std()));
+            // Not before: there must be no moment in which the scan seems over.
+            drop(underway);
             return Ok(());
         }
         // The peer's second runs on while a slow consumer makes us wait.
@@ -387,10 +394,22 @@ impl<N: Network> Run<N> {
     }
 
     /// Probes again what had no answer while this machine slept: whatever the peer said, nobody was there to hear it.
-    async fn probe_again(&self, place: &Place, row: &mut Observation) -> Option<Parting<N::Stream>> {
-        self.agenda().tell(Notice::Slept);
-        sleep_until(self.agenda().again(place.ip).into()).await;
+    async fn probe_again(
+        &self,
+        place: &Place,
+        row: &mut Observation,
+        parting: Option<Parting<N::Stream>>,
+    ) -> Option<Parting<N::Stream>> {
+        // Everything that was under way comes here; people are told once.
+        let slept = self.prober.network.slept().as_secs();
+        if self.slept_told.swap(slept, Ordering::Relaxed) != slept {
+            self.agenda().tell(Notice::Slept);
+        }
+        if let Some(parting) = parting {
+            parting.see_out().await;
+        }
         // A stop leaves the first row.
+        self.agenda().again(place.ip).await?;
         let (mut again, parting) = self.prober.probe(place).await?;
         again.attempts += row.attempts;
         *row = again;

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Prober;
 use super::network::{self, Failure, Network};
@@ -68,7 +68,7 @@ impl<N: Network> Prober<N> {
             return Some(Dialled { time: SystemTime::now(), begun: Instant::now(), attempts: 0, result });
         }
         if turn == Turn::Further {
-            Box::pin(sleep_until(self.agenda.again(to.ip()).into())).await;
+            Box::pin(self.agenda.again(to.ip())).await?;
         }
         let (mut attempts, mut pauses) = (0, 0);
         loop {

@@ -170,6 +170,10 @@ impl<N: Network> Prober<N> {
             let refused = observation.detail.take();
             let dialled = self.dial(SocketAddr::new(place.ip, place.port), true, Turn::Further).await;
             observation.attempts += dialled.as_ref().map_or(0, |dialled| dialled.attempts);
+            if let Some(Dialled { result: Err(NoConnection { outcome: Outcome::Refused, .. }), .. }) = &dialled {
+                // It took the first connection.
+                self.agenda.pushed_back(place.ip);
+            }
             let Some(Dialled { time, begun: begun_again, result: Ok(again), .. }) = dialled else {
                 // What the first connection came to still stands.
                 observation.detail = refused;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::sleep;
 
 use super::{Rows, Run};
 use crate::config::Canary;
@@ -37,30 +37,44 @@ impl<N: Network> Run<N> {
     }
 
     async fn watch(&self, canary: Canary, pause: Pause) {
-        if let Err(outcome) = self.hail_twice(canary).await {
-            // It never was a canary, or there is no path: no row may come of that.
-            self.agenda().tell(Notice::CanaryDead { canary: canary.address, outcome });
-            self.agenda().stats().note_canary_dead();
-            self.agenda().stop().stop();
-            return;
+        match self.hail_twice(canary).await {
+            Hail::Answered => drop(pause),
+            Hail::Silent(outcome) | Hail::Untried(outcome) => {
+                // It never was a canary, or there is no path: no row may come of that.
+                self.agenda().tell(Notice::CanaryDead { canary: canary.address, outcome });
+                self.agenda().stats().note_canary_dead();
+                self.agenda().stop().stop();
+                return;
+            }
+            Hail::Stopped => return,
         }
-        drop(pause);
         while !self.over_within(self.settings.canary_interval).await {
-            if let Err(outcome) = self.hail_twice(canary).await {
-                let (pause, _) = self.agenda().pause();
-                self.agenda().tell(Notice::CanarySilent { canary: canary.address, outcome });
-                while self.hail(canary).await.is_err() {
-                    if self.over_within(AGAIN).await {
-                        return;
-                    }
-                }
-                if pause.end() {
-                    self.agenda().tell(Notice::CanaryAnswers);
-                }
+            match self.hail_twice(canary).await {
+                // A limit of our own says nothing of the path.
+                Hail::Answered | Hail::Untried(_) => {}
+                Hail::Silent(outcome) => self.wait_for(canary, outcome).await,
+                Hail::Stopped => return,
             }
         }
         // Once more after the last endpoint; what comes of it is counted.
-        drop(self.hail(canary).await);
+        let last = self.hail(canary).await;
+        self.count(&last);
+    }
+
+    /// Begins nothing until the canary answers. What it does meanwhile is not counted: nothing is probed then.
+    async fn wait_for(&self, canary: Canary, outcome: String) {
+        let (pause, _) = self.agenda().pause();
+        self.agenda().tell(Notice::CanarySilent { canary: canary.address, outcome });
+        loop {
+            match self.hail(canary).await {
+                Hail::Answered => break,
+                Hail::Silent(_) | Hail::Untried(_) if !self.over_within(AGAIN).await => {}
+                Hail::Silent(_) | Hail::Untried(_) | Hail::Stopped => return,
+            }
+        }
+        if pause.end() {
+            self.agenda().tell(Notice::CanaryAnswers);
+        }
     }
 
     /// Whether the scan is over before this time has passed.
@@ -71,31 +85,61 @@ impl<N: Network> Run<N> {
         }
     }
 
-    /// A lost packet is no lost path: what does not answer is asked a second time.
-    async fn hail_twice(&self, canary: Canary) -> Result<(), String> {
-        if self.hail(canary).await.is_ok() {
-            return Ok(());
+    /// One hail that is counted. A lost packet is no lost path: what does not answer is asked a second time, which is not.
+    async fn hail_twice(&self, canary: Canary) -> Hail {
+        let first = self.hail(canary).await;
+        self.count(&first);
+        match first {
+            Hail::Answered | Hail::Stopped => first,
+            Hail::Silent(_) | Hail::Untried(_) => {
+                sleep(AGAIN).await;
+                self.hail(canary).await
+            }
         }
-        sleep(AGAIN).await;
-        self.hail(canary).await
     }
 
-    /// One hail; what came of it if it was not a greeting.
-    async fn hail(&self, canary: Canary) -> Result<(), String> {
+    fn count(&self, hail: &Hail) {
+        match hail {
+            Hail::Answered => self.agenda().stats().note_canary(true),
+            Hail::Silent(_) => self.agenda().stats().note_canary(false),
+            Hail::Untried(_) | Hail::Stopped => {}
+        }
+    }
+
+    async fn hail(&self, canary: Canary) -> Hail {
         let Canary { address, service } = canary;
         let place = Place { name: None, via: None, ip: address.ip(), port: address.port(), service };
-        let held = self.agenda().hold(address.ip()).await;
-        sleep_until(self.agenda().again(address.ip()).into()).await;
-        // None where a stop came first.
-        let Some((row, parting)) = self.prober.probe(&place).await else { return Ok(()) };
+        let Some(_held) = self.agenda().hold(address.ip()).await else { return Hail::Stopped };
+        let Some(()) = self.agenda().again(address.ip()).await else { return Hail::Stopped };
+        let Some((row, parting)) = self.prober.probe(&place).await else { return Hail::Stopped };
         if let Some(parting) = parting {
             parting.see_out().await;
         }
-        drop(held);
-        let answered = row.outcome == Outcome::Greeted;
-        self.agenda().stats().note_canary(answered);
-        if answered { Ok(()) } else { Err(words(&row)) }
+        match row.outcome {
+            Outcome::Greeted => Hail::Answered,
+            Outcome::LocalError => Hail::Untried(words(&row)),
+            Outcome::OtherProtocol
+            | Outcome::TlsFailed
+            | Outcome::Reset
+            | Outcome::Closed
+            | Outcome::Silent
+            | Outcome::Refused
+            | Outcome::Unreachable
+            | Outcome::Timeout
+            | Outcome::Unresolved => Hail::Silent(words(&row)),
+        }
     }
+}
+
+/// What came of a hail.
+enum Hail {
+    Answered,
+    /// It did not answer as it should.
+    Silent(String),
+    /// This machine could not try it.
+    Untried(String),
+    /// A request to stop came first.
+    Stopped,
 }
 
 fn words(row: &Observation) -> String {

@@ -3,13 +3,14 @@
 //! Slots ask with [`Agenda::next`]. One of them at a time waits for what comes next, a time or a change; the others wait
 //! behind it, so that thousands of idle slots cost one timer.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep_until;
 
 use super::ledger::{Checkpoint, Ledger, Position, Ticket};
@@ -28,8 +29,12 @@ const WAITING: usize = 65_536;
 /// Endpoints drawn at once while none is due, before others have their turn at the lock.
 const DRAWN_AT_ONCE: usize = 1024;
 
-/// How often a host that is busy is looked at again by what is not in the order.
-const HOST_IS_BUSY: Duration = Duration::from_millis(20);
+/// Names that were drawn and wait to be looked up.
+const NAMES_WAITING: usize = 4096;
+
+/// Names that are looked up at once: a few more than questions are asked at once. The other slots are for addresses, which
+/// a resolver that does not answer must not hold up.
+const RESOLVING: usize = 64;
 
 /// What people are to be told and have not been yet.
 const NOTICES: usize = 64;
@@ -106,8 +111,12 @@ struct State {
     ledger: Ledger,
     pacer: Pacer<Task>,
     in_flight: usize,
+    /// Names whose turn to be looked up has not come.
+    names: VecDeque<Named>,
     /// Names that may yet lead to addresses.
     resolving: usize,
+    /// Who waits for a host outside the order, first come, first served.
+    callers: Vec<(IpAddr, oneshot::Sender<Held>)>,
     /// How many slots may be used now, and when that was last changed.
     allowed: usize,
     changed_at: Option<Instant>,
@@ -144,7 +153,9 @@ impl Agenda {
             order,
             pacer: Pacer::new(pace, WAITING, now()),
             in_flight: 0,
+            names: VecDeque::new(),
             resolving: 0,
+            callers: Vec::new(),
             allowed: slots,
             changed_at: None,
             pauses: 0,
@@ -223,11 +234,14 @@ impl Agenda {
         if state.pauses > 0 || state.in_flight >= state.allowed {
             return Step::Wait(None);
         }
+        if let Some(step) = self.next_name(&mut state) {
+            return step;
+        }
         for _ in 0..DRAWN_AT_ONCE {
             match state.pacer.take(now) {
                 Next::Start(ip, task) => return self.start(&mut state, ip, task),
                 Next::Wait { at, more } => {
-                    if !state.ledger.all_begun() && more && state.pacer.has_room() {
+                    if !state.ledger.all_begun() && more && state.has_room() {
                         if let Some(step) = self.draw(&mut state, now) {
                             return step;
                         }
@@ -251,9 +265,8 @@ impl Agenda {
         };
         let (Endpoint { host, port, service }, record) = found?;
         let Host::Address(ip) = host else {
-            state.resolving += 1;
-            let underway = self.underway(state, None);
-            return Some(Step::Do(Work::Resolve(underway, Named { position, host, record, port, service, known })));
+            state.names.push_back(Named { position, host, record, port, service, known });
+            return self.next_name(state);
         };
         let place = Place { name: None, via: None, ip, port, service };
         let task = Task { ticket: Ticket { position, part: 0 }, place, earlier: None, busy: 0 };
@@ -262,6 +275,16 @@ impl Agenda {
         }
         state.pacer.put(ip, task, None);
         None
+    }
+
+    /// The first of the names that wait, if few enough are being looked up, and what they lead to has room.
+    fn next_name(self: &Arc<Self>, state: &mut State) -> Option<Step> {
+        if state.resolving >= RESOLVING || !state.pacer.has_room() {
+            return None;
+        }
+        let named = state.names.pop_front()?;
+        state.resolving += 1;
+        Some(Step::Do(Work::Resolve(self.underway(state, None), named)))
     }
 
     fn start(self: &Arc<Self>, state: &mut State, ip: IpAddr, task: Task) -> Step {
@@ -313,18 +336,42 @@ impl Agenda {
         waiting.filter(|task| task.earlier.is_some()).collect()
     }
 
-    /// When one more connection to a host that is being probed may be made.
-    pub(crate) fn again(&self, host: IpAddr) -> Instant {
-        self.lock().pacer.again(host, now())
+    /// Waits until one more connection to a host that is held already may be made; none where a request to stop comes
+    /// first.
+    pub(crate) async fn again(&self, host: IpAddr) -> Option<()> {
+        let at = self.lock().pacer.again(host, now());
+        tokio::select! {
+            () = sleep_until(at.into()) => Some(()),
+            () = self.stop.asked() => None,
+        }
     }
 
-    /// A connection to a host outside the order, as soon as the host has none too many; the pace is asked with
-    /// [`Agenda::again`].
-    pub(crate) async fn hold(self: &Arc<Self>, host: IpAddr) -> Held {
-        while !self.lock().pacer.hold(host) {
-            tokio::time::sleep(HOST_IS_BUSY).await;
+    /// A connection to a host outside the order, as soon as the host has none too many; none where a request to stop comes
+    /// first. The pace is asked with [`Agenda::again`].
+    pub(crate) async fn hold(self: &Arc<Self>, host: IpAddr) -> Option<Held> {
+        let freed = {
+            let mut state = self.lock();
+            if state.pacer.hold(host) {
+                return Some(Held { agenda: Arc::clone(self), host });
+            }
+            let (caller, freed) = oneshot::channel();
+            state.callers.push((host, caller));
+            freed
+        };
+        tokio::select! {
+            held = freed => held.ok(),
+            () = self.stop.asked() => None,
         }
-        Held { agenda: Arc::clone(self), host }
+    }
+
+    /// Frees a host, or hands it to who waits for it outside the order.
+    fn release(self: &Arc<Self>, state: &mut State, host: IpAddr) -> Option<(oneshot::Sender<Held>, Held)> {
+        let Some(first) = state.callers.iter().position(|(wanted, _)| *wanted == host) else {
+            state.pacer.release(host, now());
+            return None;
+        };
+        let (_, caller) = state.callers.remove(first);
+        Some((caller, Held { agenda: Arc::clone(self), host }))
     }
 
     /// Waits until nothing is left to be begun and nothing is under way, or a stop is asked for.
@@ -342,14 +389,17 @@ impl Agenda {
         }
     }
 
-    /// The host told us to go easier, or that it does well.
-    pub(crate) fn heard(&self, host: IpAddr, pushed_back: bool) {
-        if pushed_back {
-            let mut state = self.lock();
-            state.pacer.pushed_back(host, now());
-            self.stats.note_slowed(state.pacer.slowed());
-            self.has_slowed.store(true, Ordering::Relaxed);
-        } else if self.has_slowed.load(Ordering::Relaxed) {
+    /// The host told us to go easier.
+    pub(crate) fn pushed_back(&self, host: IpAddr) {
+        let mut state = self.lock();
+        state.pacer.pushed_back(host, now());
+        self.stats.note_slowed(state.pacer.slowed());
+        self.has_slowed.store(true, Ordering::Relaxed);
+    }
+
+    /// The host answered as it should. That nothing answered is no such news: a network may as well have shut us out.
+    pub(crate) fn went_well(&self, host: IpAddr) {
+        if self.has_slowed.load(Ordering::Relaxed) {
             self.lock().pacer.went_well(host, now());
         }
     }
@@ -377,7 +427,7 @@ impl Agenda {
     pub(crate) fn pause(self: &Arc<Self>) -> (Pause, bool) {
         let mut state = self.lock();
         state.pauses += 1;
-        (Pause(Arc::clone(self)), state.pauses == 1)
+        (Pause(Some(Arc::clone(self))), state.pauses == 1)
     }
 
     /// Says something to people, if anybody listens.
@@ -401,9 +451,14 @@ impl State {
         }
     }
 
+    /// Whether another endpoint may be drawn, which may have to wait.
+    fn has_room(&self) -> bool {
+        self.pacer.has_room() && self.names.len() < NAMES_WAITING
+    }
+
     /// Whether nothing is left to be begun and nothing is under way.
     fn is_all_done(&self) -> bool {
-        self.in_flight == 0 && self.ledger.all_begun() && self.pacer.waiting() == 0
+        self.in_flight == 0 && self.ledger.all_begun() && self.pacer.waiting() == 0 && self.names.is_empty()
     }
 
     /// Whether nothing can come any more.
@@ -424,12 +479,11 @@ impl Drop for Underway {
     fn drop(&mut self) {
         let mut state = self.agenda.lock();
         state.in_flight -= 1;
-        match self.host {
-            Some(host) => state.pacer.release(host, now()),
-            None => state.resolving -= 1,
-        }
+        state.resolving -= usize::from(self.host.is_none());
+        let handed_over = self.host.and_then(|host| self.agenda.release(&mut state, host));
         let all_done = state.is_all_done();
         drop(state);
+        hand_over(handed_over);
         self.agenda.stats.end();
         self.agenda.changed.notify_one();
         if all_done {
@@ -447,26 +501,46 @@ pub(crate) struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.agenda.lock().pacer.release(self.host, now());
+        let handed_over = {
+            let mut state = self.agenda.lock();
+            self.agenda.release(&mut state, self.host)
+        };
+        hand_over(handed_over);
         self.agenda.changed.notify_one();
+    }
+}
+
+/// Not under the lock: where nobody waits any longer, the host is freed by what comes back.
+fn hand_over(host: Option<(oneshot::Sender<Held>, Held)>) {
+    if let Some((caller, held)) = host {
+        drop(caller.send(held));
     }
 }
 
 /// While it is there nothing is begun.
 #[derive(Debug)]
-pub(crate) struct Pause(Arc<Agenda>);
+pub(crate) struct Pause(Option<Arc<Agenda>>);
 
 impl Pause {
     /// Ends the pause; whether it was the last of several at a time.
-    pub(crate) fn end(self) -> bool {
-        self.0.lock().pauses == 1
+    pub(crate) fn end(mut self) -> bool {
+        self.lift()
+    }
+
+    fn lift(&mut self) -> bool {
+        let Some(agenda) = self.0.take() else { return false };
+        let mut state = agenda.lock();
+        state.pauses -= 1;
+        let was_last = state.pauses == 0;
+        drop(state);
+        agenda.changed.notify_one();
+        was_last
     }
 }
 
 impl Drop for Pause {
     fn drop(&mut self) {
-        self.0.lock().pauses -= 1;
-        self.0.changed.notify_one();
+        self.lift();
     }
 }
 
