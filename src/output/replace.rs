@@ -4,10 +4,21 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+/// Where no file can be opened, how often we look whether one can again.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How often at most. Connections of ours give theirs back within a minute.
+const LOOKS: usize = 600;
 
 /// Puts `content` in the place of what the file held; a file that is not there yet is made.
 ///
 /// It is written under another name beside it (`.tmp`), seen onto the disk, renamed, and the folder seen onto the disk.
+/// Where this machine has no open file to spare, one is waited for.
 ///
 /// # Errors
 /// Says which file, and what to do; the file holds what it held before then.
@@ -20,6 +31,7 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     replaced.and_then(|()| sync_folder(path)).map_err(|cause| {
         let advice = match cause.kind() {
+            _ if is_out_of_files(&cause) => "raise the limit (ulimit -n)",
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room for it",
             ErrorKind::NotFound => "create its directory first",
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "choose a folder that you may write to",
@@ -35,7 +47,7 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 /// Where its folder cannot be opened, or the disk does not take it.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match File::open(folder)?.sync_all() {
+    match opened(|| File::open(folder))?.sync_all() {
         // Some file systems keep nothing of a folder that could be lost, and say that they cannot do it.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
         synced => synced,
@@ -50,9 +62,26 @@ pub fn beside(path: &Path, more: &str) -> PathBuf {
 }
 
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = opened(|| File::create(path))?;
     file.write_all(content)?;
     file.sync_all()
+}
+
+/// A file, as soon as one can be opened.
+fn opened(open: impl Fn() -> io::Result<File>) -> io::Result<File> {
+    for _ in 0..LOOKS {
+        match open() {
+            Err(error) if is_out_of_files(&error) => thread::sleep(LOOK),
+            opened => return opened,
+        }
+    }
+    open()
+}
+
+/// Whether this program, or this machine, has as many open files as it may.
+fn is_out_of_files(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::EMFILE | Errno::ENFILE))
 }
 
 #[cfg(test)]

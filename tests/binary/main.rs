@@ -1,8 +1,8 @@
 //! The real binary against real sockets: what it writes, says and answers with, and what its peers see on the wire.
 //!
 //! One test crate for all of it links once. Traffic stays on 127.0.0.0/8 and `::1`, or in network namespaces of the
-//! tests' own; those need root, `ip` (iproute2), `nft` (nftables) and some /dev/net/tun. What cannot run here says so (`skipped: …`) and
-//! passes, but with `HAILER_REQUIRE_ALL=1` in the environment it fails.
+//! tests' own; those need root, `ip` (iproute2), `nft` (nftables) and some /dev/net/tun, `prlimit` or `unshare` (util-linux).
+//! What cannot run here says so (`skipped: …`) and passes, but with `HAILER_REQUIRE_ALL=1` in the environment it fails.
 //!
 //! Linux only: elsewhere 127.0.0.0/8 is one address, and there is no `/proc`, `/dev/full` or namespace.
 #![cfg(target_os = "linux")]

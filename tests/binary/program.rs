@@ -118,8 +118,13 @@ impl Running {
 
     /// Waits until stderr says this.
     pub(crate) fn says(&self, words: &str) {
-        let said = |text: &Text| String::from_utf8_lossy(&text.bytes).contains(words);
-        drop(self.stderr.once(&format!("'{words}' on stderr"), said));
+        self.says_times(1, words);
+    }
+
+    /// Waits until stderr has said this so often.
+    pub(crate) fn says_times(&self, times: usize, words: &str) {
+        let said = |text: &Text| String::from_utf8_lossy(&text.bytes).matches(words).count() >= times;
+        drop(self.stderr.once(&format!("'{words}' on stderr, {times} times"), said));
     }
 
     pub(crate) fn is_running(&mut self) -> bool {
