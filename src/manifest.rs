@@ -186,7 +186,7 @@ impl Settings {
 impl Endpoints {
     /// What the counts of a scan say.
     pub fn new(stats: &Stats) -> Self {
-        let (total, not_done) = (stats.total(), stats.outcome(Outcome::LocalError));
+        let (total, not_done) = (stats.total(), stats.missed());
         let done = stats.done().saturating_sub(not_done);
         Self { total, done, not_done, coverage: share(done, total) }
     }

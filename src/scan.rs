@@ -27,7 +27,7 @@ use crate::config::{Canary, ScanBuilder};
 use crate::notice::Notice;
 use crate::observation::{Observation, Outcome, Service};
 use crate::probe::{Network, Parting, Prober, System};
-use crate::schedule::{Agenda, Checkpoint, Done, Named, Shard, Stop, Task, Ticket, Underway, Work};
+use crate::schedule::{Agenda, Checkpoint, Done, Known, Named, Shard, Stop, Task, Ticket, Underway, Work};
 use crate::stats::Stats;
 use crate::target::{AnswerBook, Found, Host, Names, NoAddress, Place};
 
@@ -305,7 +305,7 @@ impl<N: Network> Run<N> {
     async fn resolve(&self, underway: Underway, named: Named, rows: &Rows) -> Result<(), Unwanted> {
         let Named { position, host, record, port, service, known } = named;
         let (found, done) = match known {
-            Some(known) => known,
+            Some(Known { found, done, .. }) => (found, done),
             None => match self.names.answer(record, &host).await {
                 Ok(found) => (found, Vec::new()),
                 Err(reason) => {
@@ -317,7 +317,7 @@ impl<N: Network> Run<N> {
         };
         self.agenda().split(position, &found, &done);
         for (part, Found { exchange, address }) in (0u32..).zip(found.iter()) {
-            if done.contains(&part) {
+            if done.binary_search(&part).is_ok() {
                 continue;
             }
             let ticket = Ticket { position, part };

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::observation::Outcome;
-use crate::schedule::{Counts, Slowed};
+use crate::schedule::{Counts, Finished, Slowed};
 use crate::target::Ports;
 
 const OUTCOMES: usize = Outcome::ALL.len();
@@ -14,6 +14,7 @@ const OUTCOMES: usize = Outcome::ALL.len();
 pub struct Stats {
     total: u64,
     done: AtomicU64,
+    missed: AtomicU64,
     in_flight: AtomicU64,
     ports: Ports,
     /// By the port's place in the list, then by outcome.
@@ -31,6 +32,7 @@ impl Stats {
         let stats = Self {
             total,
             done: before.done.into(),
+            missed: before.missed.into(),
             in_flight: 0.into(),
             ports,
             outcomes,
@@ -55,6 +57,12 @@ impl Stats {
     /// How many of them are done: probed, whatever came of it, and handed on.
     pub fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
+    }
+
+    /// How many of these this machine could not try, all or in part: their outcome, or that of one of a name's addresses,
+    /// is [`Outcome::LocalError`].
+    pub fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
     }
 
     /// How many are being probed now.
@@ -98,10 +106,11 @@ impl Stats {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// One probe of a port ended so; `done` where its endpoint is done with that.
-    pub(crate) fn record(&self, port: u16, outcome: Outcome, done: bool) {
+    /// One probe of a port ended so, which made this of its endpoint.
+    pub(crate) fn record(&self, port: u16, outcome: Outcome, finished: Finished) {
         self.add(port, outcome, 1);
-        self.done.fetch_add(done.into(), Ordering::Relaxed);
+        self.done.fetch_add((finished != Finished::No).into(), Ordering::Relaxed);
+        self.missed.fetch_add((finished == Finished::Missed).into(), Ordering::Relaxed);
     }
 
     pub(crate) fn note_canary(&self, answered: bool) {
@@ -121,7 +130,7 @@ impl Stats {
     pub(crate) fn counts(&self) -> Counts {
         let outcomes = self.ports().map(|(port, counts)| (port, counts.iter().map(|(_, count)| *count).collect()));
         let (hailed, failed) = self.canaries();
-        Counts { done: self.done(), outcomes: outcomes.collect(), hailed, failed }
+        Counts { done: self.done(), missed: self.missed(), outcomes: outcomes.collect(), hailed, failed }
     }
 
     fn add(&self, port: u16, outcome: Outcome, count: u64) {
@@ -144,9 +153,9 @@ mod tests {
         let ports = Ports::parse("21,25").unwrap();
         let stats = Stats::new(3, ports.clone(), &Counts::default());
         stats.begin();
-        stats.record(25, Outcome::Greeted, true);
-        stats.record(25, Outcome::Refused, false);
-        stats.record(21, Outcome::Refused, false);
+        stats.record(25, Outcome::Greeted, Finished::Done);
+        stats.record(25, Outcome::Refused, Finished::No);
+        stats.record(21, Outcome::Refused, Finished::No);
         stats.note_canary(false);
         stats.end();
         stats.begin();

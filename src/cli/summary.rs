@@ -59,7 +59,7 @@ impl Summary<'_> {
         if let Some(canaries) = Canaries::new(stats.canaries()) {
             writeln!(text, "{canaries}")?;
         }
-        let not_done = stats.outcome(Outcome::LocalError);
+        let not_done = stats.missed();
         if not_done > 0 {
             writeln!(
                 text,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep_until;
 
-use super::ledger::{Checkpoint, Ledger, Position, Ticket};
+use super::ledger::{Checkpoint, Known, Ledger, Position, Ticket};
 use super::order::Order;
 use super::pacer::{Next, Pace, Pacer};
 use super::stop::Stop;
@@ -80,8 +80,8 @@ pub(crate) struct Named {
     pub(crate) record: u64,
     pub(crate) port: u16,
     pub(crate) service: Service,
-    /// What an earlier run found, and which of that is done.
-    pub(crate) known: Option<(Arc<[Found]>, Vec<u32>)>,
+    /// What an earlier run found.
+    pub(crate) known: Option<Known>,
 }
 
 /// Whose turn it is, and what is done.
@@ -317,8 +317,8 @@ impl Agenda {
     pub(crate) fn finish_all(&self, all: impl IntoIterator<Item = Done>) {
         let mut state = self.lock();
         for Done { ticket, port, outcome } in all {
-            let is_last = state.ledger.finish(ticket);
-            self.stats.record(port, outcome, is_last);
+            let finished = state.ledger.finish(ticket, outcome == Outcome::LocalError);
+            self.stats.record(port, outcome, finished);
         }
     }
 

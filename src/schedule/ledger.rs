@@ -28,6 +28,9 @@ pub struct Checkpoint {
 pub(crate) struct Counts {
     /// Endpoints, of which a name is one however many addresses it has.
     pub(crate) done: u64,
+    /// Those of them that could not be tried, all or in part.
+    #[serde(default)]
+    pub(crate) missed: u64,
     /// By port, then in the order of [`crate::Outcome::ALL`].
     pub(crate) outcomes: Vec<(u16, Vec<u64>)>,
     pub(crate) hailed: u64,
@@ -80,6 +83,9 @@ pub(crate) struct Partly {
     found: Vec<Found>,
     /// Which of them are done, ascending.
     done: Vec<u32>,
+    /// Whether one of these could not be tried.
+    #[serde(default)]
+    missed: bool,
 }
 
 /// One row's place: a position of the order, and which of a name's addresses.
@@ -93,8 +99,18 @@ pub(crate) struct Ticket {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) position: u64,
-    /// What a name led to before, and which of it is done.
-    pub(crate) known: Option<(Arc<[Found]>, Vec<u32>)>,
+    /// What a name led to before.
+    pub(crate) known: Option<Known>,
+}
+
+/// What a name led to in an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) found: Arc<[Found]>,
+    /// Which of it is done, ascending.
+    pub(crate) done: Vec<u32>,
+    /// Whether some of that could not be tried.
+    missed: bool,
 }
 
 /// Which positions are begun and not finished.
@@ -112,12 +128,14 @@ pub(crate) struct Ledger {
 struct Parts {
     found: Arc<[Found]>,
     done: Vec<bool>,
+    /// Whether one of those that are done could not be tried.
+    missed: bool,
 }
 
 impl Parts {
     fn at(&self, position: u64) -> Partly {
         let done = (0u32..).zip(&self.done).filter_map(|(part, done)| done.then_some(part)).collect();
-        Partly { position, found: self.found.to_vec(), done }
+        Partly { position, found: self.found.to_vec(), done, missed: self.missed }
     }
 }
 
@@ -125,18 +143,21 @@ impl Ledger {
     /// Of `len` positions, going on where `from` was.
     pub(crate) fn new(len: u64, from: Checkpoint) -> Self {
         let plain = from.unfinished.into_iter().map(|position| Position { position, known: None });
-        let partly = from
-            .partly
-            .into_iter()
-            .map(|Partly { position, found, done }| Position { position, known: Some((found.into(), done)) });
+        let partly = from.partly.into_iter().map(|Partly { position, found, done, missed }| Position {
+            position,
+            known: Some(Known { found: found.into(), done, missed }),
+        });
         let mut again: Vec<_> = plain.chain(partly).collect();
         again.sort_unstable_by_key(|position| std::cmp::Reverse(position.position));
         let mut ledger = Self { next: from.next, len, open: HashMap::default(), again };
         // What was unfinished is so until it is finished, whether or not it comes to its turn.
         for Position { position, known } in ledger.again.clone() {
             ledger.open.insert(position, None);
-            if let Some((found, done)) = known {
+            if let Some(Known { found, done, missed }) = known {
                 ledger.split(position, &found, &done);
+                if let Some(Some(parts)) = ledger.open.get_mut(&position) {
+                    parts.missed = missed;
+                }
             }
         }
         ledger
@@ -164,26 +185,45 @@ impl Ledger {
     /// A name's position is finished when each of what it led to is, of which some may be done already.
     pub(crate) fn split(&mut self, position: u64, found: &Arc<[Found]>, done: &[u32]) {
         if let Some(open) = self.open.get_mut(&position) {
-            let is_done = (0u32..).zip(found.iter()).map(|(part, _)| done.contains(&part)).collect();
-            *open = Some(Box::new(Parts { found: Arc::clone(found), done: is_done }));
+            let mut is_done = vec![false; found.len()];
+            for part in done {
+                if let Some(is_done) = usize::try_from(*part).ok().and_then(|part| is_done.get_mut(part)) {
+                    *is_done = true;
+                }
+            }
+            let missed = open.as_ref().is_some_and(|parts| parts.missed);
+            *open = Some(Box::new(Parts { found: Arc::clone(found), done: is_done, missed }));
         }
     }
 
-    /// One row less to come; whether its position is finished with it.
-    pub(crate) fn finish(&mut self, ticket: Ticket) -> bool {
-        let Some(open) = self.open.get_mut(&ticket.position) else { return false };
-        let finished = open.as_mut().is_none_or(|parts| {
-            let part = usize::try_from(ticket.part).ok().and_then(|part| parts.done.get_mut(part));
-            if let Some(done) = part {
+    /// One row less to come, which `missed` its endpoint where that could not be tried.
+    pub(crate) fn finish(&mut self, ticket: Ticket, missed: bool) -> Finished {
+        let Some(open) = self.open.get_mut(&ticket.position) else { return Finished::No };
+        let mut missed = missed;
+        if let Some(parts) = open {
+            if let Some(done) = usize::try_from(ticket.part).ok().and_then(|part| parts.done.get_mut(part)) {
                 *done = true;
             }
-            !parts.done.contains(&false)
-        });
-        if finished {
-            self.open.remove(&ticket.position);
+            parts.missed |= missed;
+            missed = parts.missed;
+            if parts.done.contains(&false) {
+                return Finished::No;
+            }
         }
-        finished
+        self.open.remove(&ticket.position);
+        if missed { Finished::Missed } else { Finished::Done }
     }
+}
+
+/// What one row made of its position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finished {
+    /// More of it is to come.
+    No,
+    /// It is done.
+    Done,
+    /// Nothing more is to come of it, but some of it could not be tried.
+    Missed,
 }
 
 #[cfg(test)]
@@ -207,16 +247,18 @@ mod tests {
         let mut ledger = Ledger::new(1, Checkpoint::default());
         ledger.begin().unwrap();
         ledger.split(0, &found(3), &[]);
-        assert!(!ledger.finish(ticket(0, 2)));
-        assert!(!ledger.finish(ticket(0, 0)));
+        assert_eq!(ledger.finish(ticket(0, 2), true), Finished::No);
+        assert_eq!(ledger.finish(ticket(0, 0), false), Finished::No);
         let checkpoint = Checkpoint::new(&ledger, Counts::default());
         assert_eq!(checkpoint.low_water_mark(), 0);
 
         let mut resumed = Ledger::new(1, checkpoint);
         let Position { position, known } = resumed.begin().unwrap();
-        assert_eq!((position, known), (0, Some((found(3), vec![0, 2]))));
+        let Known { found: led_to, done, .. } = known.unwrap();
+        assert_eq!((position, &led_to, &*done), (0, &found(3), &[0, 2][..]));
         assert!(resumed.begin().is_none());
-        assert!(resumed.finish(ticket(0, 1)));
+        resumed.split(0, &led_to, &done);
+        assert_eq!(resumed.finish(ticket(0, 1), false), Finished::Missed, "what an earlier run could not try");
         assert_eq!(Checkpoint::new(&resumed, Counts::default()).low_water_mark(), 1);
     }
 
@@ -236,9 +278,9 @@ mod tests {
         for _ in 0..4 {
             ledger.begin();
         }
-        ledger.finish(ticket(1, 0));
+        ledger.finish(ticket(1, 0), false);
         ledger.split(2, &found(2), &[]);
-        ledger.finish(ticket(2, 1));
+        ledger.finish(ticket(2, 1), false);
         let checkpoint = Checkpoint::new(&ledger, Counts::default());
         let text = serde_json::to_string(&checkpoint).unwrap();
         assert_eq!(serde_json::from_str::<Checkpoint>(&text).unwrap(), checkpoint);
@@ -259,7 +301,7 @@ mod tests {
                     under_way.extend(ledger.begin().map(|position| position.position));
                     if step % 2 == 0 && !under_way.is_empty() {
                         let position = under_way.swap_remove(usize::from(step) % under_way.len());
-                        prop_assert!(ledger.finish(ticket(position, 0)));
+                        prop_assert_eq!(ledger.finish(ticket(position, 0), false), Finished::Done);
                         finished.push(position);
                     }
                 }

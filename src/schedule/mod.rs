@@ -16,7 +16,7 @@ mod stop;
 pub(crate) use self::agenda::{Agenda, Done, Named, Pause, Setup, Task, Underway, Work};
 pub use self::journal::{Journal, JournalError, Mark, Recorded, Tally, hex};
 pub use self::ledger::Checkpoint;
-pub(crate) use self::ledger::{Counts, Ticket};
+pub(crate) use self::ledger::{Counts, Finished, Known, Ticket};
 pub use self::listing::listing;
 pub(crate) use self::order::Order;
 pub use self::order::{Shard, ShardError};
