@@ -157,7 +157,8 @@ impl Targets {
     /// # Errors
     /// Why not, in words.
     pub(crate) fn admits_exchange(&self, name: &str) -> Result<(), Arc<str>> {
-        let is_excluded = self.0.exclusions.has_name(name);
+        // Exclusions have every name without the dot of the root.
+        let is_excluded = self.0.exclusions.has_name(name.strip_suffix('.').unwrap_or(name));
         if is_excluded { Err(format!("the exchange {name} is excluded").into()) } else { Ok(()) }
     }
 

@@ -294,3 +294,27 @@ fn exchanges_are_excluded_by_name() {
     assert!(targets.admits_exchange("a.example.net").is_err());
     assert_eq!(targets.admits_exchange("mx.example.org"), Ok(()), "that is the domain's exchanges, not the host");
 }
+
+/// `intranet` and `intranet.` may lead to different hosts, and are one name all the same.
+#[test]
+fn the_dot_of_the_root_makes_no_other_exclusion() {
+    let words = ["intranet", "intranet.", "mx:intranet", "mx:intranet.", "intranet-2", "intranet.example", "b.example"];
+    for name in ["intranet", "intranet.", "Intranet."] {
+        let targets = without(&words, &[name]).unwrap();
+        let left = ["intranet-2", "intranet.example", "b.example", "mx:intranet", "mx:intranet."];
+        assert_eq!(targets.excluded(), 2, "{name}");
+        let mut found: Vec<_> =
+            (0..targets.len()).map(|i| targets.endpoint(i).unwrap().unwrap().host.to_string()).collect();
+        found.sort_unstable_by_key(|host| left.iter().position(|name| name == host));
+        assert_eq!(found, left, "{name}");
+        assert!(targets.admits_exchange("intranet").is_err() && targets.admits_exchange("intranet.").is_err());
+        assert_eq!(targets.digest(), without(&words, &["intranet"]).unwrap().digest(), "{name}");
+        let targets = without(&words, &[&format!("mx:{name}")]).unwrap();
+        assert_eq!((targets.len(), targets.excluded()), (5, 2), "{name}");
+        assert_eq!(targets.admits_exchange("intranet"), Ok(()), "that is the domain's exchanges, not the host");
+    }
+    let targets = without(&words, &["intranet.example"]).unwrap();
+    assert_eq!((targets.len(), targets.excluded()), (6, 1));
+    assert!(targets.admits_exchange("intranet.example.").is_err());
+    assert_eq!(targets.admits_exchange("intranet"), Ok(()));
+}
