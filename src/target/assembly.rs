@@ -27,6 +27,8 @@ pub(super) struct Assembly {
     /// The family of the ranges in the sweep.
     ipv6: bool,
     sweep: Sweep,
+    /// How many exclusions of IPv4 are in the sweep of IPv6, as they are behind NAT64.
+    translated: usize,
     /// All that was said so far of the name that came last.
     name: Option<Named>,
     gathered: Gathered,
@@ -43,7 +45,7 @@ impl Assembly {
     pub(super) fn new(mut ports: Interned, default: &Ports, family: Family, limits: &Limits) -> Self {
         let default = ports.number(default);
         let gathered = Gathered::new(ports, limits);
-        Self { family, default, ipv6: false, sweep: Sweep::default(), name: None, gathered }
+        Self { family, default, ipv6: false, sweep: Sweep::default(), translated: 0, name: None, gathered }
     }
 
     /// Takes the next record.
@@ -65,6 +67,8 @@ impl Assembly {
         let numbered = match mark {
             Mark::Ports(number) => self.gathered.ports.has(*number),
             Mark::Default | Mark::Reserved(_) | Mark::Excluded => true,
+            // It is not of the words, but of what was made of them.
+            Mark::Translated => false,
         };
         in_order && numbered
     }
@@ -78,6 +82,7 @@ impl Assembly {
             self.finish_sweep()?;
             self.ipv6 = ipv6;
         }
+        self.translate(ends.0)?;
         self.sweep.add(ends, mark, |segment| self.gathered.segment(ipv6, segment))
     }
 
@@ -93,13 +98,25 @@ impl Assembly {
         match mark {
             Mark::Ports(number) => drop(named.ports.insert(number)),
             Mark::Excluded => named.excluded = true,
-            // A name is never reserved, and `add` has replaced the default.
-            Mark::Default | Mark::Reserved(_) => {}
+            // A name is neither reserved nor translated, and `add` has replaced the default.
+            Mark::Default | Mark::Reserved(_) | Mark::Translated => {}
+        }
+        Ok(())
+    }
+
+    /// Adds the exclusions of IPv4 to the sweep of IPv6, up to an address. By then all of them are known.
+    fn translate(&mut self, until: u128) -> Result<(), TargetsError> {
+        while self.ipv6
+            && let Some(ends) = self.gathered.exclusions.translated(self.translated).filter(|ends| ends.0 <= until)
+        {
+            self.sweep.add(ends, Mark::Translated, |segment| self.gathered.segment(true, segment))?;
+            self.translated += 1;
         }
         Ok(())
     }
 
     fn finish_sweep(&mut self) -> Result<(), TargetsError> {
+        self.translate(u128::MAX)?;
         self.sweep.finish(|segment| self.gathered.segment(self.ipv6, segment))?;
         self.gathered.finish_span()
     }
@@ -167,16 +184,20 @@ impl Gathered {
     /// Exclusion beats inclusion, and inclusion beats what a wider target would have left out.
     fn segment(&mut self, ipv6: bool, Segment { first, last, marks }: Segment<'_>) -> Result<(), TargetsError> {
         let size = (last - first).saturating_add(1);
-        if marks.contains_key(&Mark::Excluded) {
-            if marks.len() > 1 {
+        let translated = marks.contains_key(&Mark::Translated);
+        if translated || marks.contains_key(&Mark::Excluded) {
+            if marks.keys().any(|mark| !matches!(mark, Mark::Excluded | Mark::Translated)) {
                 self.excluded = self.excluded.saturating_add(size);
             }
-            self.exclusions.push(ipv6, first, last);
+            // What follows from an exclusion of IPv4 is not kept twice.
+            if !translated {
+                self.exclusions.push(ipv6, first, last);
+            }
             return Ok(());
         }
         let mut ports = marks.keys().filter_map(|mark| match mark {
             Mark::Ports(number) => Some(*number),
-            Mark::Default | Mark::Reserved(_) | Mark::Excluded => None,
+            Mark::Default | Mark::Reserved(_) | Mark::Excluded | Mark::Translated => None,
         });
         let Some(one) = ports.next() else {
             self.not_probed(marks.keys(), size);
@@ -202,7 +223,7 @@ impl Gathered {
     fn not_probed<'a>(&mut self, marks: impl Iterator<Item = &'a Mark>, size: u128) {
         let numbers = marks.filter_map(|mark| match mark {
             Mark::Reserved(number) => usize::try_from(*number).ok().filter(|number| *number < networks().len()),
-            Mark::Default | Mark::Ports(_) | Mark::Excluded => None,
+            Mark::Default | Mark::Ports(_) | Mark::Excluded | Mark::Translated => None,
         });
         let width = |number: &usize| networks()[*number].last - networks()[*number].first;
         if let Some(narrowest) = numbers.min_by_key(width) {

@@ -97,7 +97,7 @@ impl TargetsBuilder {
     }
 
     /// Excludes an address, a CIDR, a range, a name, or `mx:` and a domain: none of it is probed, whatever else is
-    /// added. A name is excluded by its text; an address is excluded also where a name leads to it.
+    /// added. A name is excluded by its text, with or without the dot of the root; an address is excluded also where a name leads to it.
     ///
     /// # Errors
     /// What is wrong with the word, or that it has ports; nothing is excluded then.
@@ -111,8 +111,8 @@ impl TargetsBuilder {
                 let (ipv6, first, last) = (first.is_ipv6(), to_number(*first), to_number(*last));
                 self.push(Place::Range { ipv6, first, last }, Mark::Excluded);
             }
-            HostSpec::Name(name) => self.push(Place::Name { mx: false, name }, Mark::Excluded),
-            HostSpec::Mx(name) => self.push(Place::Name { mx: true, name }, Mark::Excluded),
+            HostSpec::Name(name) => self.exclude_name(false, name),
+            HostSpec::Mx(domain) => self.exclude_name(true, domain),
         }
         Ok(self)
     }
@@ -165,6 +165,15 @@ impl TargetsBuilder {
     fn push_name(&mut self, mx: bool, name: &str, mark: Mark) {
         self.count.names += 1;
         self.push(Place::Name { mx, name }, mark);
+    }
+
+    /// The dot that a name of one label may have tells where to look for it, not which name it is: both are excluded.
+    fn exclude_name(&mut self, mx: bool, name: &str) {
+        let bare = name.strip_suffix('.').unwrap_or(name);
+        self.push(Place::Name { mx, name: bare }, Mark::Excluded);
+        if !bare.contains('.') {
+            self.push(Place::Name { mx, name: &format!("{bare}.") }, Mark::Excluded);
+        }
     }
 
     fn push(&mut self, place: Place<'_>, mark: Mark) {

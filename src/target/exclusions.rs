@@ -1,8 +1,11 @@
 //! Addresses that are never to be probed, as disjoint ranges in memory: 8 bytes to a range of IPv4. And names, by which
 //! mail exchanges may be reached.
+//!
+//! What is excluded of IPv4 is excluded behind NAT64 too, without being listed there.
 
 use std::net::IpAddr;
 
+use super::nat64;
 use super::parse::to_address;
 
 /// Ranges in ascending order that neither overlap nor adjoin.
@@ -41,11 +44,19 @@ impl Exclusions {
         self.names.binary_search_by(|excluded| (**excluded).cmp(name)).is_ok()
     }
 
-    pub(super) fn contains(&self, ip: IpAddr) -> bool {
+    /// What is excluded, where `ip` is: itself, or the address that it stands for.
+    pub(super) fn holding(&self, ip: IpAddr) -> Option<IpAddr> {
         match ip {
-            IpAddr::V4(ip) => holds(&self.v4, &u32::from(ip)),
-            IpAddr::V6(ip) => holds(&self.v6, &u128::from(ip)),
+            IpAddr::V4(v4) => holds(&self.v4, &u32::from(v4)).then_some(ip),
+            IpAddr::V6(v6) if holds(&self.v6, &u128::from(v6)) => Some(ip),
+            IpAddr::V6(v6) => nat64::behind(v6).and_then(|behind| self.holding(behind)),
         }
+    }
+
+    /// The range of IPv4 with this number, as it is behind NAT64.
+    pub(super) fn translated(&self, number: usize) -> Option<(u128, u128)> {
+        let (first, last) = *self.v4.get(number)?;
+        Some((nat64::translated(first.into()), nat64::translated(last.into())))
     }
 
     /// The first and the last address of each.
@@ -75,7 +86,11 @@ mod tests {
         assert_eq!(exclusions.iter().count(), 2);
         let table = [("9.255.255.255", false), ("10.0.0.0", true), ("10.0.0.19", true), ("10.0.0.20", false)];
         for (ip, contained) in table.into_iter().chain([("::", false), ("::5", true), ("::6", false)]) {
-            assert_eq!(exclusions.contains(ip.parse().unwrap()), contained, "{ip}");
+            assert_eq!(exclusions.holding(ip.parse().unwrap()).is_some(), contained, "{ip}");
+        }
+        for (ip, excluded) in [("64:ff9b::a00:13", Some("10.0.0.19")), ("64:ff9b::a00:14", None)] {
+            let excluded = excluded.map(|ip| ip.parse().unwrap());
+            assert_eq!(exclusions.holding(ip.parse().unwrap()), excluded, "{ip}");
         }
     }
 }

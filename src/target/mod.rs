@@ -22,6 +22,7 @@ mod exclusions;
 mod interned;
 mod list;
 pub(crate) mod names;
+mod nat64;
 mod parse;
 mod place;
 mod ports;

@@ -12,6 +12,8 @@ pub(super) enum Mark {
     Reserved(u32),
     /// It is excluded.
     Excluded,
+    /// It stands for what is excluded, behind NAT64.
+    Translated,
 }
 
 /// A place.
@@ -32,6 +34,7 @@ const DEFAULT: u8 = 0;
 const PORTS: u8 = 1;
 const RESERVED: u8 = 2;
 const EXCLUDED: u8 = 3;
+const TRANSLATED: u8 = 4;
 
 /// Writes a record in place of what the buffer held.
 pub(super) fn encode(place: Place<'_>, mark: Mark, record: &mut Vec<u8>) {
@@ -61,6 +64,7 @@ pub(super) fn encode(place: Place<'_>, mark: Mark, record: &mut Vec<u8>) {
         Mark::Ports(number) => (PORTS, number),
         Mark::Reserved(number) => (RESERVED, number),
         Mark::Excluded => (EXCLUDED, 0),
+        Mark::Translated => (TRANSLATED, 0),
     };
     record.push(kind);
     record.extend(number.to_be_bytes());
@@ -93,6 +97,7 @@ pub(super) fn decode(record: &[u8]) -> Option<(Place<'_>, Mark)> {
         PORTS => Mark::Ports(number),
         RESERVED => Mark::Reserved(number),
         EXCLUDED => Mark::Excluded,
+        TRANSLATED => Mark::Translated,
         _ => return None,
     };
     Some((place, mark))
@@ -114,6 +119,7 @@ mod tests {
             (range(false, 256, u128::from(u32::MAX)), Mark::Excluded),
             (range(true, 0, u128::MAX), Mark::Default),
             (range(true, 1, 1), Mark::Default),
+            (range(true, 1, 1), Mark::Translated),
             (name(false, "a"), Mark::Ports(u32::MAX)),
             (name(false, "a-b"), Mark::Default),
             (name(false, "a.b"), Mark::Excluded),

@@ -2,6 +2,9 @@
 //!
 //! "Named" is said of one target, which must lie within the network as a whole: `10.2.3.0/24` names a part of
 //! 10.0.0.0/8, and `0.0.0.0/0` does not.
+//!
+//! A network of IPv4 is reserved behind NAT64 as well, where it has no business (RFC 6052 §3.1). That is another network,
+//! to be named as such: `127.0.0.1` is this machine, and `64:ff9b::7f00:1` would be the translator.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +14,8 @@ use std::sync::LazyLock;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::parse::to_number;
+use super::nat64;
+use super::parse::{to_address, to_number};
 
 /// When a reserved network is probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,7 +26,7 @@ pub enum Policy {
     WhenNamed,
 }
 
-/// A reserved network, as a line of the table.
+/// A reserved network: a line of the table, or what follows from one.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Network {
     pub(super) first: u128,
@@ -40,6 +44,16 @@ impl Network {
     /// Whether it holds all addresses from the first to the last of its family.
     fn holds(&self, first: u128, last: u128) -> bool {
         self.first <= first && last <= self.last
+    }
+
+    /// A network of IPv4, as it is behind NAT64.
+    fn translated(&self) -> Self {
+        let Self { text, policy, local, words, rfc, .. } = self;
+        let [first, last] = [self.first, self.last].map(nat64::translated);
+        // It is a whole network, so that the bits that differ are the host's.
+        let text_there = format!("{}/{}", to_address(first, true), (last - first).leading_zeros());
+        let words = format!("{text} behind NAT64: {words}");
+        Self { first, last, ipv6: true, text: text_there, policy: *policy, local: *local, words, rfc: rfc.clone() }
     }
 }
 
@@ -77,7 +91,7 @@ impl fmt::Display for NotProbed {
     }
 }
 
-/// The table, IPv4 first, in ascending order, a wider network before what lies within it.
+/// The table and what follows from it, IPv4 first, in ascending order, a wider network before what lies within it.
 pub(super) fn networks() -> &'static [Network] {
     &NETWORKS
 }
@@ -108,6 +122,8 @@ static NETWORKS: LazyLock<Vec<Network>> = LazyLock::new(|| {
     };
     let mut networks: Vec<_> =
         lines(Policy::Never, file.never).chain(lines(Policy::WhenNamed, file.when_named)).collect();
+    let translated: Vec<_> = networks.iter().filter(|network| !network.ipv6).map(Network::translated).collect();
+    networks.extend(translated);
     networks.sort_by_key(|network| (network.ipv6, network.first, std::cmp::Reverse(network.last)));
     networks
 });
@@ -161,7 +177,6 @@ pub(super) fn public(first: u128, last: u128, ipv6: bool) -> u128 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse::to_address;
     use super::*;
 
     fn pieces(net: &str) -> (Vec<String>, Vec<&'static str>) {
@@ -179,7 +194,8 @@ mod tests {
 
     #[test]
     fn every_line_is_in_order() {
-        assert_eq!(networks().len(), 31);
+        let (v4, v6): (Vec<_>, Vec<_>) = networks().iter().partition(|network| !network.ipv6);
+        assert_eq!((v4.len(), v6.len()), (16, 15 + 16));
         for (i, network) in networks().iter().enumerate() {
             assert!(network.rfc.starts_with("RFC "), "{network:?}");
             assert!(!network.words.is_empty() && network.words.is_ascii(), "{network:?}");
@@ -189,9 +205,34 @@ mod tests {
                 assert!(apart || stricter, "{} and {}", network.text, other.text);
             }
         }
-        // A network is shown as the file has it.
-        let text = include_str!("../../wordlists/reserved.toml");
-        assert!(networks().iter().all(|network| text.contains(&format!("\"{}\"", network.text))));
+        // A network is shown as the file has it, or as it is behind NAT64.
+        let file = include_str!("../../wordlists/reserved.toml");
+        for Network { text, first, last, ipv6, .. } in networks() {
+            let translated = text.starts_with("64:ff9b::");
+            assert!(translated || file.contains(&format!("\"{text}\"")), "{text}");
+            let net: IpNet = text.parse().unwrap();
+            assert_eq!((net.network(), net.broadcast()), (to_address(*first, *ipv6), to_address(*last, *ipv6)));
+        }
+    }
+
+    #[test]
+    fn what_is_reserved_is_reserved_behind_nat64() {
+        let (kept, reserved) = pieces("64:ff9b::/96");
+        let (v4_kept, v4_reserved) = pieces("0.0.0.0/0");
+        assert_eq!((kept.len(), reserved.len()), (v4_kept.len(), v4_reserved.len()));
+        assert_eq!(kept[0], "64:ff9b::100:0-64:ff9b::9ff:ffff");
+        assert_eq!(reserved[..3], ["64:ff9b::/104", "64:ff9b::a00:0/104", "64:ff9b::6440:0/106"]);
+        for net in ["64:ff9b::7f00:1/128", "64:ff9b::a02:300/120", "64:ff9b::808:800/120"] {
+            let (kept, reserved) = pieces(net);
+            assert_eq!((kept.len(), reserved.len()), (1, 0), "{net}");
+        }
+        assert_eq!(pieces("64:ff9b::e000:1/128"), (vec![], vec!["64:ff9b::e000:0/100"]), "never is never");
+        let loopback = holding("64:ff9b::7f00:1".parse().unwrap()).unwrap();
+        assert_eq!(
+            NotProbed::new(loopback, 1).to_string(),
+            "64:ff9b::7f00:0/104 is probed only where a target lies within it (127.0.0.0/8 behind NAT64: loopback, \
+             RFC 1122 §3.2.1.3)"
+        );
     }
 
     #[test]
@@ -237,6 +278,7 @@ mod tests {
             ("fd00::1", "fd00::2", 0),
             ("2001:db8::1", "2001:db8::1", 1),
             ("::1", "::1", 0),
+            ("64:ff9b::9ff:fffe", "64:ff9b::b00:0", 3),
         ];
         for (first, last, count) in table {
             let (first, last): (IpAddr, IpAddr) = (first.parse().unwrap(), last.parse().unwrap());

@@ -130,8 +130,8 @@ impl Targets {
     /// Why not, in words.
     pub(crate) fn admits(&self, ip: IpAddr) -> Result<(), Arc<str>> {
         let ip = ip.to_canonical();
-        if self.0.exclusions.contains(ip) {
-            return Err(format!("{ip} is excluded").into());
+        if let Some(excluded) = self.exclusion(ip) {
+            return Err(format!("{ip} {excluded}").into());
         }
         let Some(network) = holding(ip) else { return Ok(()) };
         let (text, words, rfc) = (&network.text, &network.words, &network.rfc);
@@ -157,7 +157,8 @@ impl Targets {
     /// # Errors
     /// Why not, in words.
     pub(crate) fn admits_exchange(&self, name: &str) -> Result<(), Arc<str>> {
-        let is_excluded = self.0.exclusions.has_name(name);
+        // Exclusions have every name without the dot of the root.
+        let is_excluded = self.0.exclusions.has_name(name.strip_suffix('.').unwrap_or(name));
         if is_excluded { Err(format!("the exchange {name} is excluded").into()) } else { Ok(()) }
     }
 
@@ -168,13 +169,19 @@ impl Targets {
     /// Why not, in words.
     pub(crate) fn tolerates(&self, ip: IpAddr) -> Result<(), String> {
         let ip = ip.to_canonical();
-        if self.0.exclusions.contains(ip) {
-            return Err("it is excluded".into());
+        if let Some(excluded) = self.exclusion(ip) {
+            return Err(format!("it {excluded}"));
         }
         match holding(ip).filter(|network| network.policy == Policy::Never) {
             Some(network) => Err(format!("{} is never probed ({}, {})", network.text, network.words, network.rfc)),
             None => Ok(()),
         }
+    }
+
+    /// That an address is excluded, in words, if it is.
+    fn exclusion(&self, ip: IpAddr) -> Option<String> {
+        let excluded = self.0.exclusions.holding(ip)?;
+        Some(if excluded == ip { "is excluded".into() } else { format!("is excluded: it is {excluded} behind NAT64") })
     }
 
     /// Whether an address is among the targets as such.

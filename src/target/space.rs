@@ -95,7 +95,7 @@ mod tests {
         let mut emit = |segment: Segment<'_>| {
             let marks = segment.marks.keys().filter_map(|mark| match mark {
                 Mark::Ports(number) => Some(*number),
-                Mark::Default | Mark::Reserved(_) | Mark::Excluded => None,
+                Mark::Default | Mark::Reserved(_) | Mark::Excluded | Mark::Translated => None,
             });
             segments.push((segment.first, segment.last, marks.collect()));
             Ok::<_, ()>(())

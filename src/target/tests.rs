@@ -294,3 +294,80 @@ fn exchanges_are_excluded_by_name() {
     assert!(targets.admits_exchange("a.example.net").is_err());
     assert_eq!(targets.admits_exchange("mx.example.org"), Ok(()), "that is the domain's exchanges, not the host");
 }
+
+/// `intranet` and `intranet.` may lead to different hosts, and are one name all the same.
+#[test]
+fn the_dot_of_the_root_makes_no_other_exclusion() {
+    let words = ["intranet", "intranet.", "mx:intranet", "mx:intranet.", "intranet-2", "intranet.example", "b.example"];
+    for name in ["intranet", "intranet.", "Intranet."] {
+        let targets = without(&words, &[name]).unwrap();
+        let left = ["intranet-2", "intranet.example", "b.example", "mx:intranet", "mx:intranet."];
+        assert_eq!(targets.excluded(), 2, "{name}");
+        let mut found: Vec<_> =
+            (0..targets.len()).map(|i| targets.endpoint(i).unwrap().unwrap().host.to_string()).collect();
+        found.sort_unstable_by_key(|host| left.iter().position(|name| name == host));
+        assert_eq!(found, left, "{name}");
+        assert!(targets.admits_exchange("intranet").is_err() && targets.admits_exchange("intranet.").is_err());
+        assert_eq!(targets.digest(), without(&words, &["intranet"]).unwrap().digest(), "{name}");
+        let targets = without(&words, &[&format!("mx:{name}")]).unwrap();
+        assert_eq!((targets.len(), targets.excluded()), (5, 2), "{name}");
+        assert_eq!(targets.admits_exchange("intranet"), Ok(()), "that is the domain's exchanges, not the host");
+    }
+    let targets = without(&words, &["intranet.example"]).unwrap();
+    assert_eq!((targets.len(), targets.excluded()), (6, 1));
+    assert!(targets.admits_exchange("intranet.example.").is_err());
+    assert_eq!(targets.admits_exchange("intranet"), Ok(()));
+}
+
+#[test]
+fn what_is_excluded_or_reserved_is_so_behind_nat64() {
+    let words = ["64:ff9b::808:800/126", "8.8.8.0/30", "64:ff9b::7f00:1", "a.example"];
+    let targets = without(&words, &["8.8.8.1-8.8.8.2", "10.0.0.0/8", "64:ff9b::909:909"]).unwrap();
+    let expected = ["8.8.8.0", "8.8.8.3", "64:ff9b::808:800", "64:ff9b::808:803", "64:ff9b::7f00:1", "a.example"];
+    let mut hosts: Vec<_> = all(&targets);
+    hosts.sort_by_key(|host| expected.iter().position(|name| host.starts_with(&format!("{name} "))));
+    assert_eq!(hosts, expected.map(|host| format!("{host} 25 smtp")));
+    assert_eq!(targets.excluded(), 2 + 2);
+
+    let admitted = |ip: &str| targets.admits(ip.parse().unwrap()).map_err(|reason| reason.to_string());
+    for ip in ["64:ff9b::808:800", "64:ff9b::808:804", "64:ff9b::7f00:1", "9.9.9.9", "64:ff9b::1:808:801"] {
+        assert_eq!(admitted(ip), Ok(()), "{ip}");
+    }
+    let table = [
+        ("64:ff9b::808:801", "64:ff9b::808:801 is excluded: it is 8.8.8.1 behind NAT64"),
+        ("64:ff9b::909:909", "64:ff9b::909:909 is excluded"),
+        (
+            "64:ff9b::e000:1",
+            "64:ff9b::e000:1 is in 64:ff9b::e000:0/100, which is never probed (224.0.0.0/4 behind NAT64: multicast, \
+             RFC 1112 §4)",
+        ),
+        (
+            "64:ff9b::7f00:2",
+            "64:ff9b::7f00:2 is in 64:ff9b::7f00:0/104 (127.0.0.0/8 behind NAT64: loopback, RFC 1122 §3.2.1.3): to probe \
+             it where a name leads there, name 64:ff9b::7f00:2 or 64:ff9b::7f00:0/104 as a target too",
+        ),
+    ];
+    for (ip, reason) in table {
+        assert_eq!(admitted(ip), Err(reason.to_owned()));
+    }
+    let tolerated = |ip: &str| targets.tolerates(ip.parse().unwrap());
+    assert_eq!(tolerated("64:ff9b::a00:1"), Err("it is excluded: it is 10.0.0.1 behind NAT64".into()));
+    assert_eq!(tolerated("64:ff9b::c0a8:1"), Ok(()));
+    assert!(tolerated("64:ff9b::e000:1").is_err());
+
+    // Private at home is not private behind a translator: it is to be named there.
+    let targets = without(&["192.168.0.0/24"], &[]).unwrap();
+    assert_eq!(targets.admits("192.168.0.1".parse().unwrap()), Ok(()));
+    assert!(targets.admits("64:ff9b::c0a8:1".parse().unwrap()).is_err());
+
+    let targets = without(&["64:ff9b::/96"], &["1.0.0.0/8", "64:ff9b::200:0/104"]).unwrap();
+    let v4 = without(&["0.0.0.0/0"], &["1.0.0.0-2.255.255.255"]).unwrap();
+    assert_eq!((targets.len(), targets.excluded()), (v4.len(), 1 << 25));
+    assert_eq!(targets.public_addresses(), v4.public_addresses());
+    let left_out = |targets: &Targets| targets.not_probed().iter().map(|part| part.addresses).collect::<Vec<_>>();
+    assert_eq!(left_out(&targets), left_out(&v4));
+    let error = without(&["64:ff9b::808:800/120"], &["8.0.0.0/8"]).unwrap_err().to_string();
+    assert_eq!(error, "nothing is left to probe: all 256 addresses and names among the targets are excluded");
+    let only_v6 = builder(&["64:ff9b::808:800/127", "8.8.8.0"], &["8.8.8.0"]).build(&Ports::default(), Family::V6);
+    assert_eq!(only_v6.unwrap().excluded(), 1);
+}

@@ -1,6 +1,7 @@
 //! The table against a plain set of endpoints, for words around the edges of reserved networks.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 use ipnet::IpNet;
 use proptest::prelude::*;
@@ -9,13 +10,16 @@ use super::super::parse::{to_address, to_number};
 use super::*;
 
 /// Where ranges begin: within reserved networks, outside, and so that they run from the one into the other.
-const BASES: [&str; 7] = [
+const BASES: [&str; 10] = [
     "8.8.8.0",
     "10.0.0.0",
     "192.0.1.224",
     "255.255.255.176",
     "::",
     "2001:db8::",
+    "64:ff9b::808:800",
+    "64:ff9b::9ff:ffe0",
+    "64:ff9b::ffff:ffb0",
     "ff:ffff:ffff:ffff:ffff:ffff:ffff:ffe0",
 ];
 
@@ -23,13 +27,16 @@ const BASES: [&str; 7] = [
 const PORTS: [Option<&str>; 4] = [None, Some("25"), Some("21,2525=smtp"), Some("26")];
 
 /// Of the table, what these words may meet, and whether it is never probed.
-const RESERVED: [(&str, bool); 9] = [
+const RESERVED: [(&str, bool); 12] = [
     ("10.0.0.0/8", false),
     ("192.0.2.0/24", false),
     ("240.0.0.0/4", false),
     ("255.255.255.255/32", true),
     ("::/128", true),
     ("::1/128", false),
+    ("64:ff9b::a00:0/104", false),
+    ("64:ff9b::f000:0/100", false),
+    ("64:ff9b::ffff:ffff/128", true),
     ("100::/64", true),
     ("2001:db8::/32", false),
     ("ff00::/8", true),
@@ -78,6 +85,11 @@ impl Word {
     }
 }
 
+/// What an IPv4 address is behind NAT64.
+fn behind_nat64(v4: Ipv4Addr) -> IpAddr {
+    format!("64:ff9b::{v4}").parse().unwrap()
+}
+
 fn word() -> impl Strategy<Value = Word> {
     let ports = || prop::sample::select(PORTS.to_vec());
     let range =
@@ -104,7 +116,11 @@ struct Model {
 }
 
 fn model(words: &[Word], exclusions: &[Word]) -> Model {
-    let excluded: BTreeSet<_> = exclusions.iter().flat_map(Word::hosts).collect();
+    let mut excluded: BTreeSet<_> = exclusions.iter().flat_map(Word::hosts).collect();
+    excluded.extend(excluded.clone().into_iter().filter_map(|host| match host {
+        Host::Address(IpAddr::V4(v4)) => Some(Host::Address(behind_nat64(v4))),
+        Host::Address(IpAddr::V6(_)) | Host::Name(_) | Host::Mx(_) => None,
+    }));
     let mut named = BTreeSet::new();
     let mut endpoints = BTreeSet::new();
     for word in words {
@@ -191,6 +207,41 @@ proptest! {
                 prop_assert_eq!(other.lookup(index).unwrap(), one.lookup(index).unwrap());
             }
         }
+    }
+
+    /// To exclude behind NAT64 what is excluded there already makes no other set, also where the words overlap in part.
+    #[test]
+    fn what_follows_from_an_exclusion_need_not_be_said(
+        words in prop::collection::vec(word(), 1..8),
+        exclusions in prop::collection::vec(word(), 1..4),
+    ) {
+        let Ok(one) = build(&words, &exclusions, Limits::default()) else { return Ok(()) };
+        let there = exclusions.iter().filter_map(|word| match word {
+            Word::Range(IpAddr::V4(first), IpAddr::V4(last), _) => {
+                Some(Word::Range(behind_nat64(*first), behind_nat64(*last), None))
+            }
+            Word::Range(..) | Word::Named(..) => None,
+        });
+        let all: Vec<_> = exclusions.iter().cloned().chain(there).collect();
+        let other = build(&words, &all, Limits::default()).unwrap();
+        prop_assert_eq!(other.digest(), one.digest());
+        prop_assert_eq!((other.len(), other.excluded(), other.not_probed()), (one.len(), one.excluded(), one.not_probed()));
+    }
+
+    /// A name leads behind NAT64 only to what it might lead to without, and only to what is public.
+    #[test]
+    fn nat64_is_no_way_around(
+        (from, more, number) in (any::<u32>(), 0u32..1 << 16, any::<u32>()),
+        near in prop::option::of(0u32..1 << 17),
+    ) {
+        let last = from.saturating_add(more);
+        let v4 = Ipv4Addr::from(near.map_or(number, |near| from.saturating_sub(1 << 15).saturating_add(near)));
+        let excluded = format!("{}-{}", Ipv4Addr::from(from), Ipv4Addr::from(last));
+        let targets = without(&["a.example"], &[&excluded]).unwrap();
+        let there = behind_nat64(v4);
+        prop_assert_eq!(targets.admits(there).is_ok(), targets.admits(v4.into()).is_ok());
+        prop_assert_eq!(targets.tolerates(there).is_ok(), targets.tolerates(v4.into()).is_ok());
+        prop_assert!((from..=last).contains(&v4.into()) <= targets.tolerates(there).is_err());
     }
 
     /// A range in two parts is the same set, where no reserved network is at its edge.
