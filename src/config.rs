@@ -266,6 +266,9 @@ impl ScanBuilder {
         }
         let resumes = self.checkpoint.is_some();
         let from = self.checkpoint.unwrap_or_default();
+        if !from.is_sound() {
+            return Err(Error::DamagedCheckpoint);
+        }
         if !from.fits(order.len()) {
             return Err(Error::Checkpoint);
         }

@@ -100,7 +100,7 @@ fn refusals_name_the_word() {
         ("10.0.0.1 -x 10.0.0.2,10.0.0.0/33", "--exclude '10.0.0.0/33': '/33' is not a prefix length"),
         ("10.0.0.1 --exclude-file /nonexistent/list", "/nonexistent/list: cannot read targets: No such file"),
         ("10.0.0.1 --shard-index 16 --shard-count 16", "--shard-index 16: of 16 shards the last is 15"),
-        ("10.0.0.1 -p 21 --shard 2/2", "shard 2/2 has nothing to do: there are 1 endpoints"),
+        ("10.0.0.1 -p 21 --shard 2/2", "shard 2/2 has nothing to do: the scan as a whole has 1 endpoint"),
         ("--resume nosuch.csv", "--resume nosuch.csv: there is no journal nosuch.csv.hailer: name the first output"),
     ];
     for (line, expected) in table {
@@ -242,6 +242,7 @@ fn a_journal_that_is_none_is_refused() {
     let journal = fs::read_to_string(left.path("rows.csv.hailer")).unwrap();
     let option = journal.replace("\"retry_busy\"", "\"retry_idle\"");
     let version = journal.replace("\"hailer_journal\":1", "\"hailer_journal\":2");
+    let contradiction = journal.replace("\"next\":0,\"unfinished\":[]", "\"next\":2,\"unfinished\":[0,0]");
     let table = [
         (&journal[..99], "--resume {}/rows.csv: cannot go on from {}/rows.csv.hailer: it is torn"),
         ("time,name\n", "--resume {}/rows.csv: cannot go on from {}/rows.csv.hailer: it is not a journal of hailer"),
@@ -250,6 +251,7 @@ fn a_journal_that_is_none_is_refused() {
             &option,
             "cannot go on from {}/rows.csv.hailer: its command line cannot be repeated: there is no option 'retry_idle'",
         ),
+        (&contradiction, "cannot go on from {}/rows.csv.hailer: it contradicts itself: it is damaged, or was changed;"),
     ];
     for (content, expected) in table {
         fs::write(left.path("rows.csv.hailer"), content).unwrap();

@@ -83,6 +83,11 @@ impl Resumed {
         match scan {
             Ok(scan) if self.journal.is_of(&scan.digest()) => Ok(scan),
             Ok(_) | Err(Error::Checkpoint) => Err(self.refuse(&self.other_targets())),
+            Err(Error::DamagedCheckpoint) => {
+                let words =
+                    "it contradicts itself: it is damaged, or was changed; restore it, or begin anew (--overwrite)";
+                Err(self.refuse(words))
+            }
             Err(error) => Err(error.into()),
         }
     }
