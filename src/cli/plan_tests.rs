@@ -134,6 +134,50 @@ fn an_existing_output_is_kept() {
     assert!(Plan::new(parse(&line).unwrap()).is_ok(), "an empty file has nothing to lose");
 }
 
+/// Wherever in the command line it is named.
+#[test]
+fn what_scans_left_beside_an_output_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    for (left, expected) in [
+        ("rows.csv.manifest.json", "it is gone, but the manifest of its scan is there"),
+        ("rows.csv.hailer", "it is gone, but the journal of its unfinished scan is there"),
+    ] {
+        fs::write(path(left), "precious").unwrap();
+        for line in [format!("-o {}", path("rows.csv")), format!("-o {} -o {}", path("a.csv"), path("rows.csv"))] {
+            let words = refusal(&format!("10.0.0.1 {line}"));
+            assert!(words.starts_with(&format!("-o {}: {expected}", path("rows.csv"))), "{words}");
+            assert!(Plan::new(parse(&format!("10.0.0.1 {line} --overwrite")).unwrap()).is_ok());
+        }
+        assert_eq!(fs::read_to_string(path(left)).unwrap(), "precious", "a plan removes nothing");
+        fs::remove_file(path(left)).unwrap();
+    }
+}
+
+#[test]
+fn a_scan_that_is_refused_leaves_what_names_led_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = folder.path().join("rows.csv.hailer-names");
+    fs::write(&names, "precious").unwrap();
+    let line = format!("mail.example -o {}", folder.path().join("rows.csv").display());
+    assert!(refusal(&format!("{line} --interface nosuch0")).contains("nosuch0"));
+    drop(Plan::new(parse(&line).unwrap()).unwrap());
+    assert_eq!(fs::read_to_string(&names).unwrap(), "precious");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// What was begun to another output is not gone on with where its file was replaced.
+#[test]
+fn a_scan_takes_the_journals_of_all_its_outputs() {
+    let left = Left::begin("127.0.0.1 -p 21 -o {}/rows.csv");
+    let mut plan = left.plan("127.0.0.1 -p 21 -o {}/a.csv -o {}/rows.csv --overwrite").unwrap();
+    let (_, handles) = Outputs::open(&mut plan.destination, &ProgressBar::hidden()).unwrap();
+    plan.kept.as_mut().unwrap().begin(handles, None).unwrap();
+    drop(plan);
+    left.assert_refused("--resume {}/rows.csv", "--resume {}/rows.csv: there is no journal {}/rows.csv.hailer");
+    assert!(left.plan("--resume {}/a.csv").is_ok());
+}
+
 #[test]
 fn a_bad_line_in_a_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -278,6 +322,10 @@ fn outputs_that_do_not_fit_their_journal_are_refused() {
         left.assert_refused("--resume {}/rows.csv", "-o {}/rows.ndjson: another scan has written to it since");
         fs::remove_file(left.path(other)).unwrap();
     }
+    let manifest = left.path("rows.csv.manifest.json");
+    fs::write(&manifest, "{}").unwrap();
+    left.assert_refused("--resume {}/rows.csv", "-o {}/rows.csv: another scan has written to it since");
+    fs::remove_file(manifest).unwrap();
     let header = fs::read(left.path("rows.csv")).unwrap();
     fs::write(left.path("rows.csv"), "time").unwrap();
     left.assert_refused("--resume {}/rows.csv", "-o {}/rows.csv: it is shorter than its journal says");

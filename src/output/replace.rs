@@ -1,23 +1,25 @@
 //! Replaces a small file as a whole: whoever reads it, also after a kill or a loss of power, finds what it held before or
 //! what it holds now, and never a part.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use tempfile::{NamedTempFile, TempPath};
+
+/// How many names are tried for a temporary file: each kill in the middle of writing leaves one.
+const MAX_TAKEN: u16 = 10_000;
 
 /// Puts `content` in the place of what the file held; a file that is not there yet is made.
 ///
-/// It is written under another name beside it (`.tmp`), seen onto the disk, renamed, and the folder seen onto the disk.
+/// It is written under a name that nothing has beside it (`.tmp`), seen onto the disk, renamed, and the folder seen onto
+/// the disk.
 ///
 /// # Errors
 /// Says which file, and what to do; the file holds what it held before then.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let temporary = beside(path, ".tmp");
-    let replaced = write(&temporary, content).and_then(|()| fs::rename(&temporary, path));
-    if replaced.is_err() {
-        // What cannot be removed is written anew the next time.
-        drop(fs::remove_file(&temporary));
-    }
+    let replaced = write(path, content);
     replaced.and_then(|()| sync_folder(path)).map_err(|cause| {
         let advice = match cause.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room for it",
@@ -49,14 +51,35 @@ pub fn beside(path: &Path, more: &str) -> PathBuf {
     name.into()
 }
 
+/// A new file beside `path`, under a name that nothing has yet: whatever is there is somebody else's, also a link. It goes
+/// when it is dropped, unless it is renamed before.
+///
+/// # Errors
+/// Where it cannot be made.
+pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
+    for number in 0..MAX_TAKEN {
+        let name = if number == 0 { ".tmp".to_owned() } else { format!(".{number}.tmp") };
+        let name = beside(path, &name);
+        match File::options().read(true).write(true).create_new(true).mode(0o644).open(&name) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            opened => return Ok(NamedTempFile::from_parts(opened?, TempPath::try_from_path(name)?)),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
+}
+
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = temporary(path)?;
     file.write_all(content)?;
-    file.sync_all()
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -68,6 +91,20 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_others_keep_beside_it_is_not_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, theirs, link, linked] =
+            ["journal", "journal.tmp", "journal.1.tmp", "linked"].map(|name| folder.path().join(name));
+        fs::write(&theirs, "theirs").unwrap();
+        fs::write(&linked, "theirs too").unwrap();
+        std::os::unix::fs::symlink(&linked, &link).unwrap();
+        replace(&path, b"ours").unwrap();
+        let held = [&path, &theirs, &link, &linked].map(|path| fs::read_to_string(path).unwrap());
+        assert_eq!(held, ["ours", "theirs", "theirs too", "theirs too"]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
     }
 
     #[test]
