@@ -61,6 +61,7 @@ fn settings_reach_the_configuration() {
         ("10.0.0.1 --shard-index 2 --shard-count 16", |config| config.shard = "3/16".parse().unwrap()),
         ("10.0.0.1 --i-am-authorised --contact noc@example.com", |config| config.authorised = true),
         ("10.0.0.1 --i-am-authorised", |_| {}),
+        ("10.0.0.1 --i-am-authorised --contact=", |_| {}),
         ("10.0.0.1 --contact noc@example.com", |_| {}),
     ];
     for (line, change) in table {
@@ -98,8 +99,12 @@ fn refusals_name_the_word() {
         ("::1 -4", "no targets: all 1 of them"),
         ("2001:db8::/32", "the targets have"),
         ("10.0.0.1 -x 10.0.0.2,10.0.0.0/33", "--exclude '10.0.0.0/33': '/33' is not a prefix length"),
-        ("10.0.0.1 --exclude-file /nonexistent/list", "/nonexistent/list: cannot read targets: No such file"),
+        ("10.0.0.1 --exclude-file /nonexistent/list", "/nonexistent/list: cannot read exclusions: No such file"),
         ("10.0.0.1 --shard-index 16 --shard-count 16", "--shard-index 16: of 16 shards the last is 15"),
+        (
+            "10.0.0.1 --shard-index 4294967295 --shard-count 4294967295",
+            "--shard-index 4294967295: of 4294967295 shards the last is 4294967294",
+        ),
         ("10.0.0.1 -p 21 --shard 2/2", "shard 2/2 has nothing to do: the scan as a whole has 1 endpoint"),
         ("--resume nosuch.csv", "--resume nosuch.csv: there is no journal nosuch.csv.hailer: name the first output"),
     ];
@@ -335,6 +340,33 @@ fn outputs_that_do_not_fit_their_journal_are_refused() {
     fs::write(left.path("rows.csv"), header).unwrap();
     assert!(left.plan("--resume {}/rows.csv").is_ok());
     assert!(left.plan(&format!("{new} --overwrite")).is_ok());
+}
+
+#[test]
+fn a_journal_that_has_changed_is_not_gone_on_from() {
+    let left = Left::begin(LINE);
+    let (path, output) = (left.path("rows.csv.hailer"), left.path("rows.csv"));
+    let resumed = Resumed::open(Path::new(&output)).unwrap();
+    assert!(resumed.is_left_still().is_ok());
+    let mut later = Journal::read(Path::new(&path)).unwrap();
+    later.mark.tally.rows += 1;
+    later.write(Path::new(&path)).unwrap();
+    assert!(resumed.is_left_still().is_err());
+    fs::remove_file(&path).unwrap();
+    assert!(resumed.is_left_still().is_err());
+}
+
+#[test]
+fn a_shard_may_be_named_in_other_words_and_quiet_is_not_kept() {
+    let left = Left::begin("127.0.0.0/28 --shard 3/4 -q -o {}/rows.csv");
+    for (line, quiet) in [
+        ("--resume {}/rows.csv", false),
+        ("--resume {}/rows.csv -q --shard-index 2 --shard-count 4", true),
+        ("--resume {}/rows.csv --shard 3/4", false),
+    ] {
+        assert_eq!(left.plan(line).map(|plan| plan.quiet), Ok(quiet), "{line}");
+    }
+    left.assert_refused("--resume {}/rows.csv --shard-index 1 --shard-count 4", "cannot go on from");
 }
 
 #[test]
