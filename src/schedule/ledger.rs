@@ -267,6 +267,7 @@ mod tests {
 
     #[test]
     fn checkpoints_that_contradict_themselves_are_told_from_others() {
+        type Change = fn(&mut Checkpoint);
         let partly =
             |position, count, done: &[u32]| Partly { position, found: found(count).to_vec(), done: done.into() };
         let sound = Checkpoint {
@@ -276,7 +277,7 @@ mod tests {
             counts: Counts { done: 5, outcomes: vec![(25, vec![3, 4])], hailed: 2, failed: 1 },
         };
         assert!(sound.is_sound() && Checkpoint::default().is_sound());
-        let table: [(&str, fn(&mut Checkpoint)); 15] = [
+        let table: [(&str, Change); 15] = [
             ("twice", |it| it.unfinished = vec![4, 4]),
             ("descending", |it| it.unfinished = vec![4, 1]),
             ("never begun", |it| it.unfinished = vec![1, 9]),
