@@ -224,7 +224,8 @@ impl ScanBuilder {
         self
     }
 
-    /// Where to keep what names lead to, so that a later run uses the same.
+    /// Where to keep what names lead to, so that a later run uses the same. What a new scan finds there is replaced by the
+    /// first [`crate::NamesLog::sync`].
     #[must_use]
     pub fn names_log(mut self, path: PathBuf) -> Self {
         self.names_log = Some(path);
@@ -266,6 +267,9 @@ impl ScanBuilder {
         }
         let resumes = self.checkpoint.is_some();
         let from = self.checkpoint.unwrap_or_default();
+        if !from.is_sound() {
+            return Err(Error::DamagedCheckpoint);
+        }
         if !from.fits(order.len()) {
             return Err(Error::Checkpoint);
         }
@@ -276,15 +280,16 @@ impl ScanBuilder {
             shard: config.shard,
             pace: pace.to_string(),
         };
-        let names = self.names_log.filter(|_| targets.has_names());
-        let book = names.map_or_else(|| Ok(AnswerBook::temporary()), |path| AnswerBook::at(&path, resumes));
-        let book = Arc::new(book.map_err(Error::NamesLog)?);
         let resolver = match config.resolvers.as_slice() {
             [] => Resolver::system(),
             servers => Resolver::new(servers).map_err(Error::Resolver)?,
         };
-        let names = Names::new(targets.family(), Arc::new(resolver), book);
         let network = system(&config)?;
+        // Last of all: what is refused makes and changes no file.
+        let names = self.names_log.filter(|_| targets.has_names());
+        let book = names.map_or_else(|| Ok(AnswerBook::temporary()), |path| AnswerBook::at(&path, resumes));
+        let book = Arc::new(book.map_err(Error::NamesLog)?);
+        let names = Names::new(targets.family(), Arc::new(resolver), book);
         let share = pace.divided_by(config.shard.count());
         let (agenda, notices) = Agenda::new(Setup {
             targets,

@@ -86,6 +86,9 @@ pub enum Error {
     /// A checkpoint that is not of this scan.
     #[error("the checkpoint is not of this scan: it speaks of endpoints that this one does not have")]
     Checkpoint,
+    /// A checkpoint that no scan can have come to.
+    #[error("the checkpoint contradicts itself: it is damaged, or was changed since it was kept")]
+    DamagedCheckpoint,
     /// The log of what names lead to cannot be kept.
     #[error(transparent)]
     NamesLog(io::Error),

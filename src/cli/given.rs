@@ -1,6 +1,6 @@
 //! The words that a scan was asked for with, kept so that another run can repeat them, all or but for some.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
@@ -11,7 +11,10 @@ use super::Failure;
 use super::args::ScanArgs;
 
 /// What is no part of a scan, but of how it is begun.
-const NOT_KEPT: [&str; 3] = ["resume", "overwrite", "list"];
+const NOT_KEPT: [&str; 4] = ["resume", "overwrite", "list", "quiet"];
+
+/// Those that say the same in other words: one that is given takes the place of all in its row.
+const ALIKE: [&[&str]; 2] = [&["shard", "shard_index", "shard_count"], &["ipv4", "ipv6"]];
 
 /// Those whose values are paths; a target is one behind its `@`.
 const PATHS: [&str; 2] = ["output", "exclude_file"];
@@ -65,9 +68,12 @@ impl Given {
 
     /// These, and of the others what these do not have.
     pub(super) fn over(mut self, other: Self) -> Self {
-        for (name, values) in other.0 {
-            self.0.entry(name).or_insert(values);
-        }
+        let given: BTreeSet<_> = self.0.keys().cloned().collect();
+        let is_given = |name: &str| {
+            let alike = ALIKE.iter().filter(|alike| alike.contains(&name)).copied().flatten();
+            given.contains(name) || alike.into_iter().any(|name| given.contains(*name))
+        };
+        self.0.extend(other.0.into_iter().filter(|(name, _)| !is_given(name)));
         self
     }
 
@@ -180,6 +186,10 @@ mod tests {
     fn what_is_given_anew_counts() {
         let both = given("--rate none --resume rows.csv").over(given("10.0.0.1 --rate 5 --all --retry-busy 2"));
         assert_eq!(shown(&both), "hailer scan --all --rate=none --retry-busy=2 10.0.0.1");
+        let both =
+            given("--shard-index 2 --shard-count 16 -6 --resume rows.csv").over(given("10.0.0.1 -4 --shard 3/16"));
+        assert_eq!(shown(&both), "hailer scan -6 --shard-count=16 --shard-index=2 10.0.0.1");
+        assert_eq!(shown(&given("10.0.0.1 -q")), "hailer scan 10.0.0.1", "who goes on says whether to be quiet");
     }
 
     #[test]

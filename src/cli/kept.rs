@@ -39,7 +39,7 @@ impl Kept {
     pub(super) fn begin(&mut self, outputs: Vec<File>, names: Option<NamesLog>) -> Result<Files, Failure> {
         let mut disk = Files { outputs, names, journal: self.beside.journal() };
         let mark = self.journal.mark.clone();
-        let begun = self.make_room(disk.names.is_some()).and_then(|()| keep(&mut disk, &mut self.journal, mark));
+        let begun = self.make_room().and_then(|()| keep(&mut disk, &mut self.journal, mark));
         begun.map(|()| disk).map_err(Failure::failed)
     }
 
@@ -59,14 +59,19 @@ impl Kept {
         sync_folder(self.beside.output())
     }
 
-    /// Removes what an earlier scan to the same output left, and sees the files of this one onto the disk.
-    fn make_room(&mut self, has_names: bool) -> io::Result<()> {
+    /// Removes what earlier scans to the same outputs left, and sees the files of this one onto the disk.
+    fn make_room(&mut self) -> io::Result<()> {
+        let others = self.journal.outputs.iter().skip(1).map(|output| Beside::new(output.path.clone()));
+        // No journal is to speak of a file that another scan has written to since.
+        for other in others.filter(|_| !self.is_resumed) {
+            for path in [other.journal(), other.manifest(), other.stdin(), other.names()] {
+                remove(&path)?;
+            }
+        }
         if !self.is_resumed {
-            remove(&self.beside.manifest())?;
-            remove(&self.beside.stdin())?;
-            // Where there are names the log is new already.
-            if !has_names {
-                remove(&self.beside.names())?;
+            // The journal is replaced.
+            for path in [self.beside.manifest(), self.beside.stdin(), self.beside.names()] {
+                remove(&path)?;
             }
         }
         if let Some(spool) = &mut self.spool {

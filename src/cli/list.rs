@@ -13,7 +13,9 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
     let targets = targets(args, None)?;
     let mut out = BufWriter::new(io::stdout().lock());
     for endpoint in listing(&targets, config.seed, config.shard) {
-        if let Err(error) = endpoint.and_then(|endpoint| writeln!(out, "{endpoint}")) {
+        let endpoint = endpoint
+            .map_err(|error| Failure::failed(format!("cannot read the targets from their temporary file: {error}")))?;
+        if let Err(error) = writeln!(out, "{endpoint}") {
             return failed(&error);
         }
     }

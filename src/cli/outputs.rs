@@ -1,10 +1,11 @@
 //! Where rows go: what is there already is checked and locked, then all of it is opened.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use hailer::manifest::Manifest;
 use hailer::output::{Format, Marked, RowFile, RowSink, RowWriter};
 use hailer::{Journal, Observation};
 use indicatif::ProgressBar;
@@ -95,31 +96,34 @@ impl Destination {
     }
 
     fn refuse_what_is_there(&self) -> Result<(), Failure> {
-        let refuse = |path: &Path, words: &str| Err(Failure::usage(format!("-o {}: {words}", path.display())));
-        if let Some(beside) = &self.beside
-            && let (path, journal) = (beside.output(), beside.journal())
-            && journal.exists()
-        {
-            let (shown, journal) = (path.display(), journal.display());
-            return if path.exists() {
-                let advice = "go on with it (--resume) or replace it (--overwrite)";
-                refuse(path, &format!("an unfinished scan wrote it: {advice}"))
-            } else {
-                let advice = format!("restore {shown} and go on with it (--resume), or begin anew (--overwrite)");
-                refuse(
-                    path,
-                    &format!("it is gone, but the journal of its unfinished scan is there ({journal}): {advice}"),
-                )
-            };
+        self.files().try_for_each(|(path, _)| refuse_what_is_at(&Beside::new(path.clone())))
+    }
+}
+
+fn refuse_what_is_at(beside: &Beside) -> Result<(), Failure> {
+    let (path, journal, manifest) = (beside.output(), beside.journal(), beside.manifest());
+    let refuse = |words: &str| Err(Failure::usage(format!("-o {}: {words}", path.display())));
+    if journal.exists() {
+        let (shown, journal) = (path.display(), journal.display());
+        return if path.exists() {
+            refuse("an unfinished scan wrote it: go on with it (--resume) or replace it (--overwrite)")
+        } else {
+            let advice = format!("restore {shown} and go on with it (--resume), or begin anew (--overwrite)");
+            refuse(&format!("it is gone, but the journal of its unfinished scan is there ({journal}): {advice}"))
+        };
+    }
+    // An empty file has nothing to lose, unless that is what a scan came to: mktemp makes such, and so does a scan that is
+    // killed as it begins.
+    let is_empty = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.len() == 0);
+    match (path.exists(), manifest.exists()) {
+        (true, has_manifest) if has_manifest || !is_empty(path) => {
+            refuse("it exists: name another file, or replace it with --overwrite")
         }
-        // An empty file has nothing to lose, unless that is what a scan came to: mktemp makes such, and so does a scan that
-        // is killed as it begins.
-        let is_empty = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.len() == 0);
-        let is_kept = |path: &Path| path.exists() && (!is_empty(path) || Beside::new(path.into()).manifest().exists());
-        match self.files().find(|(path, _)| is_kept(path)) {
-            Some((path, _)) => refuse(path, "it exists: name another file, or replace it with --overwrite"),
-            None => Ok(()),
+        (false, true) => {
+            let advice = "name another file, or replace it with --overwrite";
+            refuse(&format!("it is gone, but the manifest of its scan is there ({}): {advice}", manifest.display()))
         }
+        (true | false, _) => Ok(()),
     }
 }
 
@@ -167,7 +171,13 @@ fn marks(journal: &Journal, outputs: &[Output]) -> Result<Vec<u64>, Failure> {
         let refuse = |words: &str| Failure::usage(format!("-o {}: {words}", path.display()));
         let (file, length) = same.next().ok_or_else(|| refuse("the scan did not begin with this output"))?;
         let own = Beside::new(path.clone());
-        if Some(file) != journal.outputs.first() && (own.journal().exists() || own.manifest().exists()) {
+        let is_anothers = if Some(file) == journal.outputs.first() {
+            // A scan that is killed as it ends has left its manifest already.
+            own.manifest().exists() && !is_of_same_scan(&own.manifest(), journal)
+        } else {
+            own.journal().exists() || own.manifest().exists()
+        };
+        if is_anothers {
             return Err(refuse("another scan has written to it since: it cannot be gone on with"));
         }
         match path.metadata() {
@@ -187,6 +197,13 @@ fn marks(journal: &Journal, outputs: &[Output]) -> Result<Vec<u64>, Failure> {
         return Err(Failure::usage(format!("--resume: the scan also writes to {missing}: name every output, or none")));
     }
     Ok(marks)
+}
+
+fn is_of_same_scan(manifest: &Path, journal: &Journal) -> bool {
+    let manifest = fs::read(manifest).ok().and_then(|content| serde_json::from_slice::<Manifest>(&content).ok());
+    manifest.is_some_and(|manifest| {
+        (manifest.configuration_digest, manifest.began) == (journal.digest.clone(), journal.began.clone())
+    })
 }
 
 /// All outputs of a scan.

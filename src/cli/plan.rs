@@ -41,6 +41,9 @@ impl Plan {
             None => args,
         };
         let destination = Destination::new(&args.output, args.overwrite, resumed.as_ref().map(|left| &left.journal))?;
+        if let Some(resumed) = &resumed {
+            resumed.is_left_still()?;
+        }
         let config = settings(&args)?;
         let config = match &resumed {
             Some(resumed) => resumed.settle(config)?,
@@ -63,7 +66,7 @@ impl Plan {
                 let command = args.given.record()?;
                 let facts = Facts {
                     command_line: command_line(&command)?,
-                    contact: args.contact,
+                    contact: contact(&args).map(str::to_owned),
                     targets_digest: hex(&targets_digest),
                     settings: Settings::new(&config, &scan, &ports),
                 };
@@ -141,20 +144,28 @@ pub(super) fn settings(args: &ScanArgs) -> Result<Config, Failure> {
         canaries: args.canary.clone(),
         resolvers: args.resolver.clone(),
         // Leave that nobody can be asked about is none.
-        authorised: args.i_am_authorised && args.contact.is_some(),
+        authorised: args.i_am_authorised && contact(args).is_some(),
         source: args.source.clone(),
         interface: args.interface.clone(),
         ..default
     })
 }
 
+/// Whom to ask; words without a word are nobody.
+fn contact(args: &ScanArgs) -> Option<&str> {
+    args.contact.as_deref().filter(|contact| !contact.trim().is_empty())
+}
+
 fn shard(args: &ScanArgs) -> Result<Shard, Failure> {
     match (args.shard, args.shard_index, args.shard_count) {
         (Some(shard), ..) => Ok(shard),
-        (None, Some(index), Some(count)) => Shard::new(index.saturating_add(1), count).map_err(|_| {
-            let most = count.get() - 1;
-            Failure::usage(format!("--shard-index {index}: of {count} shards the last is {most}, counted from 0"))
-        }),
+        (None, Some(index), Some(count)) => {
+            let shard = index.checked_add(1).and_then(|number| Shard::new(number, count).ok());
+            shard.ok_or_else(|| {
+                let most = count.get() - 1;
+                Failure::usage(format!("--shard-index {index}: of {count} shards the last is {most}, counted from 0"))
+            })
+        }
         (None, ..) => Ok(Shard::WHOLE),
     }
 }
@@ -205,7 +216,7 @@ pub(super) fn targets(args: &ScanArgs, stdin: Option<&mut Stdin>) -> Result<Targ
         targets.exclude(word).map_err(|error| Failure::usage(format!("--exclude '{word}': {error}")))?;
     }
     for path in &args.exclude_file {
-        targets.exclude_list(&path.display().to_string(), list(path)?).map_err(Failure::usage)?;
+        targets.exclude_list(&path.display().to_string(), list(path, "exclusions")?).map_err(Failure::usage)?;
     }
     targets.build(&ports, family).map_err(Failure::usage)
 }
@@ -215,7 +226,7 @@ fn gather(words: &[String], stdin: &mut Stdin) -> Result<TargetsBuilder, Failure
     let mut stdin_taken = false;
     for word in words {
         if let Some(path) = word.strip_prefix('@') {
-            targets.add_list(path, list(Path::new(path))?).map_err(Failure::usage)?;
+            targets.add_list(path, list(Path::new(path), "targets")?).map_err(Failure::usage)?;
         } else if word == "-" {
             if std::mem::replace(&mut stdin_taken, true) {
                 return Err(Failure::usage("'-': stdin can be read once only"));
@@ -233,9 +244,9 @@ fn gather(words: &[String], stdin: &mut Stdin) -> Result<TargetsBuilder, Failure
     Ok(targets)
 }
 
-fn list(path: &Path) -> Result<BufReader<File>, Failure> {
+fn list(path: &Path, of: &str) -> Result<BufReader<File>, Failure> {
     let file = File::open(path);
-    let file = file.map_err(|error| Failure::usage(format!("{}: cannot read targets: {error}", path.display())))?;
+    let file = file.map_err(|error| Failure::usage(format!("{}: cannot read {of}: {error}", path.display())))?;
     Ok(BufReader::new(file))
 }
 

@@ -61,6 +61,7 @@ fn settings_reach_the_configuration() {
         ("10.0.0.1 --shard-index 2 --shard-count 16", |config| config.shard = "3/16".parse().unwrap()),
         ("10.0.0.1 --i-am-authorised --contact noc@example.com", |config| config.authorised = true),
         ("10.0.0.1 --i-am-authorised", |_| {}),
+        ("10.0.0.1 --i-am-authorised --contact=", |_| {}),
         ("10.0.0.1 --contact noc@example.com", |_| {}),
     ];
     for (line, change) in table {
@@ -98,9 +99,13 @@ fn refusals_name_the_word() {
         ("::1 -4", "no targets: all 1 of them"),
         ("2001:db8::/32", "the targets have"),
         ("10.0.0.1 -x 10.0.0.2,10.0.0.0/33", "--exclude '10.0.0.0/33': '/33' is not a prefix length"),
-        ("10.0.0.1 --exclude-file /nonexistent/list", "/nonexistent/list: cannot read targets: No such file"),
+        ("10.0.0.1 --exclude-file /nonexistent/list", "/nonexistent/list: cannot read exclusions: No such file"),
         ("10.0.0.1 --shard-index 16 --shard-count 16", "--shard-index 16: of 16 shards the last is 15"),
-        ("10.0.0.1 -p 21 --shard 2/2", "shard 2/2 has nothing to do: there are 1 endpoints"),
+        (
+            "10.0.0.1 --shard-index 4294967295 --shard-count 4294967295",
+            "--shard-index 4294967295: of 4294967295 shards the last is 4294967294",
+        ),
+        ("10.0.0.1 -p 21 --shard 2/2", "shard 2/2 has nothing to do: the scan as a whole has 1 endpoint"),
         ("--resume nosuch.csv", "--resume nosuch.csv: there is no journal nosuch.csv.hailer: name the first output"),
     ];
     for (line, expected) in table {
@@ -132,6 +137,50 @@ fn an_existing_output_is_kept() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious", "a plan writes nothing");
     fs::write(&path, "").unwrap();
     assert!(Plan::new(parse(&line).unwrap()).is_ok(), "an empty file has nothing to lose");
+}
+
+/// Wherever in the command line it is named.
+#[test]
+fn what_scans_left_beside_an_output_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    for (left, expected) in [
+        ("rows.csv.manifest.json", "it is gone, but the manifest of its scan is there"),
+        ("rows.csv.hailer", "it is gone, but the journal of its unfinished scan is there"),
+    ] {
+        fs::write(path(left), "precious").unwrap();
+        for line in [format!("-o {}", path("rows.csv")), format!("-o {} -o {}", path("a.csv"), path("rows.csv"))] {
+            let words = refusal(&format!("10.0.0.1 {line}"));
+            assert!(words.starts_with(&format!("-o {}: {expected}", path("rows.csv"))), "{words}");
+            assert!(Plan::new(parse(&format!("10.0.0.1 {line} --overwrite")).unwrap()).is_ok());
+        }
+        assert_eq!(fs::read_to_string(path(left)).unwrap(), "precious", "a plan removes nothing");
+        fs::remove_file(path(left)).unwrap();
+    }
+}
+
+#[test]
+fn a_scan_that_is_refused_leaves_what_names_led_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = folder.path().join("rows.csv.hailer-names");
+    fs::write(&names, "precious").unwrap();
+    let line = format!("mail.example -o {}", folder.path().join("rows.csv").display());
+    assert!(refusal(&format!("{line} --interface nosuch0")).contains("nosuch0"));
+    drop(Plan::new(parse(&line).unwrap()).unwrap());
+    assert_eq!(fs::read_to_string(&names).unwrap(), "precious");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// What was begun to another output is not gone on with where its file was replaced.
+#[test]
+fn a_scan_takes_the_journals_of_all_its_outputs() {
+    let left = Left::begin("127.0.0.1 -p 21 -o {}/rows.csv");
+    let mut plan = left.plan("127.0.0.1 -p 21 -o {}/a.csv -o {}/rows.csv --overwrite").unwrap();
+    let (_, handles) = Outputs::open(&mut plan.destination, &ProgressBar::hidden()).unwrap();
+    plan.kept.as_mut().unwrap().begin(handles, None).unwrap();
+    drop(plan);
+    left.assert_refused("--resume {}/rows.csv", "--resume {}/rows.csv: there is no journal {}/rows.csv.hailer");
+    assert!(left.plan("--resume {}/a.csv").is_ok());
 }
 
 #[test]
@@ -242,6 +291,7 @@ fn a_journal_that_is_none_is_refused() {
     let journal = fs::read_to_string(left.path("rows.csv.hailer")).unwrap();
     let option = journal.replace("\"retry_busy\"", "\"retry_idle\"");
     let version = journal.replace("\"hailer_journal\":1", "\"hailer_journal\":2");
+    let contradiction = journal.replace("\"next\":0,\"unfinished\":[]", "\"next\":2,\"unfinished\":[0,0]");
     let table = [
         (&journal[..99], "--resume {}/rows.csv: cannot go on from {}/rows.csv.hailer: it is torn"),
         ("time,name\n", "--resume {}/rows.csv: cannot go on from {}/rows.csv.hailer: it is not a journal of hailer"),
@@ -250,6 +300,7 @@ fn a_journal_that_is_none_is_refused() {
             &option,
             "cannot go on from {}/rows.csv.hailer: its command line cannot be repeated: there is no option 'retry_idle'",
         ),
+        (&contradiction, "cannot go on from {}/rows.csv.hailer: it contradicts itself: it is damaged, or was changed;"),
     ];
     for (content, expected) in table {
         fs::write(left.path("rows.csv.hailer"), content).unwrap();
@@ -276,6 +327,10 @@ fn outputs_that_do_not_fit_their_journal_are_refused() {
         left.assert_refused("--resume {}/rows.csv", "-o {}/rows.ndjson: another scan has written to it since");
         fs::remove_file(left.path(other)).unwrap();
     }
+    let manifest = left.path("rows.csv.manifest.json");
+    fs::write(&manifest, "{}").unwrap();
+    left.assert_refused("--resume {}/rows.csv", "-o {}/rows.csv: another scan has written to it since");
+    fs::remove_file(manifest).unwrap();
     let header = fs::read(left.path("rows.csv")).unwrap();
     fs::write(left.path("rows.csv"), "time").unwrap();
     left.assert_refused("--resume {}/rows.csv", "-o {}/rows.csv: it is shorter than its journal says");
@@ -285,6 +340,33 @@ fn outputs_that_do_not_fit_their_journal_are_refused() {
     fs::write(left.path("rows.csv"), header).unwrap();
     assert!(left.plan("--resume {}/rows.csv").is_ok());
     assert!(left.plan(&format!("{new} --overwrite")).is_ok());
+}
+
+#[test]
+fn a_journal_that_has_changed_is_not_gone_on_from() {
+    let left = Left::begin(LINE);
+    let (path, output) = (left.path("rows.csv.hailer"), left.path("rows.csv"));
+    let resumed = Resumed::open(Path::new(&output)).unwrap();
+    assert!(resumed.is_left_still().is_ok());
+    let mut later = Journal::read(Path::new(&path)).unwrap();
+    later.mark.tally.rows += 1;
+    later.write(Path::new(&path)).unwrap();
+    assert!(resumed.is_left_still().is_err());
+    fs::remove_file(&path).unwrap();
+    assert!(resumed.is_left_still().is_err());
+}
+
+#[test]
+fn a_shard_may_be_named_in_other_words_and_quiet_is_not_kept() {
+    let left = Left::begin("127.0.0.0/28 --shard 3/4 -q -o {}/rows.csv");
+    for (line, quiet) in [
+        ("--resume {}/rows.csv", false),
+        ("--resume {}/rows.csv -q --shard-index 2 --shard-count 4", true),
+        ("--resume {}/rows.csv --shard 3/4", false),
+    ] {
+        assert_eq!(left.plan(line).map(|plan| plan.quiet), Ok(quiet), "{line}");
+    }
+    left.assert_refused("--resume {}/rows.csv --shard-index 1 --shard-count 4", "cannot go on from");
 }
 
 #[test]

@@ -45,12 +45,20 @@ impl Resumed {
         }
     }
 
+    /// Once its outputs are locked: whether it is still as far as it was. Until then another run may have gone on with it.
+    pub(super) fn is_left_still(&self) -> Result<(), Failure> {
+        match Journal::read(&self.path) {
+            Ok(journal) if journal == self.journal => Ok(()),
+            Ok(_) | Err(_) => Err(self.refuse("another run has gone on with it at this moment: see what came of that")),
+        }
+    }
+
     /// What is given now, and for the rest what was given at first.
     pub(super) fn complete(&self, now: ScanArgs) -> Result<ScanArgs, Failure> {
         let given = now.given.over(Given::recorded(&self.journal.command));
         let read = given.read();
         let args = read.map_err(|words| self.refuse(&format!("its command line cannot be repeated: {words}")))?;
-        Ok(ScanArgs { resume: now.resume, ..args })
+        Ok(ScanArgs { resume: now.resume, quiet: now.quiet, ..args })
     }
 
     /// When it began, and how far it is, with the lengths in the order of these outputs.
@@ -83,6 +91,11 @@ impl Resumed {
         match scan {
             Ok(scan) if self.journal.is_of(&scan.digest()) => Ok(scan),
             Ok(_) | Err(Error::Checkpoint) => Err(self.refuse(&self.other_targets())),
+            Err(Error::DamagedCheckpoint) => {
+                let words =
+                    "it contradicts itself: it is damaged, or was changed; restore it, or begin anew (--overwrite)";
+                Err(self.refuse(words))
+            }
             Err(error) => Err(error.into()),
         }
     }

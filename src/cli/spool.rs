@@ -1,10 +1,11 @@
 //! Targets from stdin, kept beside the journal: another run cannot ask for them again.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
 
-use hailer::output::beside;
+use hailer::output::temporary;
+use tempfile::TempPath;
 
 use super::Failure;
 
@@ -12,18 +13,19 @@ use super::Failure;
 #[derive(Debug)]
 pub(super) struct Spool {
     place: PathBuf,
-    temporary: PathBuf,
+    /// Its name until it is kept; it goes with that.
+    temporary: Option<TempPath>,
     copy: BufWriter<File>,
 }
 
 impl Spool {
     /// Where it is to be kept; until then it has another name.
     pub(super) fn create(place: PathBuf) -> Result<Self, Failure> {
-        let temporary = beside(&place, ".tmp");
-        let copy = File::create(&temporary).map_err(|cause| {
-            Failure::failed(format!("cannot keep the targets of stdin in {}: {cause}", temporary.display()))
+        let temporary = temporary(&place).map_err(|cause| {
+            Failure::failed(format!("cannot keep the targets of stdin in {}: {cause}", place.display()))
         })?;
-        Ok(Self { place, temporary, copy: BufWriter::new(copy) })
+        let (copy, temporary) = temporary.into_parts();
+        Ok(Self { place, temporary: Some(temporary), copy: BufWriter::new(copy) })
     }
 
     /// What is read from `source` is copied.
@@ -35,14 +37,8 @@ impl Spool {
     pub(super) fn keep(&mut self) -> io::Result<()> {
         self.copy.flush()?;
         self.copy.get_ref().sync_all()?;
-        fs::rename(&self.temporary, &self.place)
-    }
-}
-
-impl Drop for Spool {
-    fn drop(&mut self) {
-        // One that was kept has this name no longer.
-        drop(fs::remove_file(&self.temporary));
+        self.temporary.take().map_or(Ok(()), |temporary| temporary.persist(&self.place))?;
+        Ok(())
     }
 }
 
@@ -55,7 +51,7 @@ impl<R: Read> Read for Copying<'_, R> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read(bytes)?;
         self.spool.copy.write_all(&bytes[..count]).map_err(|cause| {
-            io::Error::new(cause.kind(), format!("cannot keep them in {}: {cause}", self.spool.temporary.display()))
+            io::Error::new(cause.kind(), format!("cannot keep them in {}: {cause}", self.spool.place.display()))
         })?;
         Ok(count)
     }
@@ -63,6 +59,8 @@ impl<R: Read> Read for Copying<'_, R> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -120,7 +120,7 @@ fn software(text: &mut String, tally: &Tally) -> std::fmt::Result {
     for (name, count) in counts.iter().take(MAX_SOFTWARE) {
         writeln!(text, "  {name:<26} {:>11}", HumanCount(*count).to_string())?;
     }
-    let more: u64 = counts.iter().skip(MAX_SOFTWARE).map(|(_, count)| count).sum();
+    let more: u64 = counts.iter().skip(MAX_SOFTWARE).fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
     for (name, count) in [("(other)", more), ("(unnamed)", tally.unnamed)] {
         if count > 0 {
             writeln!(text, "  {name:<26} {:>11}", HumanCount(count).to_string())?;

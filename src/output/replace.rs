@@ -1,13 +1,15 @@
 //! Replaces a small file as a whole: whoever reads it, also after a kill or a loss of power, finds what it held before or
 //! what it holds now, and never a part.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use tempfile::{NamedTempFile, TempPath};
 
 /// Where no file can be opened, how often we look whether one can again.
 const LOOK: Duration = Duration::from_millis(100);
@@ -15,20 +17,18 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How often at most. Connections of ours give theirs back within a minute.
 const LOOKS: usize = 600;
 
+/// How many names are tried for a temporary file: each kill in the middle of writing leaves one.
+const MAX_TAKEN: u16 = 10_000;
+
 /// Puts `content` in the place of what the file held; a file that is not there yet is made.
 ///
-/// It is written under another name beside it (`.tmp`), seen onto the disk, renamed, and the folder seen onto the disk.
-/// Where this machine has no open file to spare, one is waited for.
+/// It is written under a name that nothing has beside it (`.tmp`), seen onto the disk, renamed, and the folder seen onto
+/// the disk. Where this machine has no open file to spare, one is waited for.
 ///
 /// # Errors
 /// Says which file, and what to do; the file holds what it held before then.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let temporary = beside(path, ".tmp");
-    let replaced = write(&temporary, content).and_then(|()| fs::rename(&temporary, path));
-    if replaced.is_err() {
-        // What cannot be removed is written anew the next time.
-        drop(fs::remove_file(&temporary));
-    }
+    let replaced = write(path, content);
     replaced.and_then(|()| sync_folder(path)).map_err(|cause| {
         let advice = match cause.kind() {
             _ if is_out_of_files(&cause) => "raise the limit (ulimit -n)",
@@ -61,14 +61,33 @@ pub fn beside(path: &Path, more: &str) -> PathBuf {
     name.into()
 }
 
+/// A new file beside `path`, under a name that nothing has yet: whatever is there is somebody else's, also a link. It goes
+/// when it is dropped, unless it is renamed before.
+///
+/// # Errors
+/// Where it cannot be made.
+pub fn temporary(path: &Path) -> io::Result<NamedTempFile> {
+    for number in 0..MAX_TAKEN {
+        let name = if number == 0 { ".tmp".to_owned() } else { format!(".{number}.tmp") };
+        let name = beside(path, &name);
+        match File::options().read(true).write(true).create_new(true).mode(0o644).open(&name) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            opened => return Ok(NamedTempFile::from_parts(opened?, TempPath::try_from_path(name)?)),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
+}
+
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = opened(|| File::create(path))?;
+    let mut file = opened(|| temporary(path))?;
     file.write_all(content)?;
-    file.sync_all()
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// A file, as soon as one can be opened.
-fn opened(open: impl Fn() -> io::Result<File>) -> io::Result<File> {
+fn opened<T>(open: impl Fn() -> io::Result<T>) -> io::Result<T> {
     for _ in 0..LOOKS {
         match open() {
             Err(error) if is_out_of_files(&error) => thread::sleep(LOOK),
@@ -86,6 +105,8 @@ fn is_out_of_files(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -97,6 +118,20 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_others_keep_beside_it_is_not_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, theirs, link, linked] =
+            ["journal", "journal.tmp", "journal.1.tmp", "linked"].map(|name| folder.path().join(name));
+        fs::write(&theirs, "theirs").unwrap();
+        fs::write(&linked, "theirs too").unwrap();
+        std::os::unix::fs::symlink(&linked, &link).unwrap();
+        replace(&path, b"ours").unwrap();
+        let held = [&path, &theirs, &link, &linked].map(|path| fs::read_to_string(path).unwrap());
+        assert_eq!(held, ["ours", "theirs", "theirs too", "theirs too"]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
     }
 
     #[test]

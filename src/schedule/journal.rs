@@ -81,11 +81,14 @@ pub struct Tally {
 impl Tally {
     /// One more row.
     pub fn count(&mut self, row: &Observation) {
-        self.rows += 1;
-        match &row.software {
-            Some(software) => *self.software.entry(Arc::clone(&software.name)).or_default() += 1,
-            None => self.unnamed += u64::from(row.outcome == Outcome::Greeted),
-        }
+        // They may go on from what a file said.
+        let count = match &row.software {
+            Some(software) => self.software.entry(Arc::clone(&software.name)).or_default(),
+            None if row.outcome == Outcome::Greeted => &mut self.unnamed,
+            None => &mut 0,
+        };
+        *count = count.saturating_add(1);
+        self.rows = self.rows.saturating_add(1);
     }
 }
 

@@ -69,10 +69,31 @@ impl Checkpoint {
 
     /// Whether it can belong to an order of so many positions.
     pub(crate) fn fits(&self, len: u64) -> bool {
-        let begun = |position: &u64| *position < self.next;
         self.next <= len
-            && self.unfinished.iter().all(begun)
-            && self.partly.iter().all(|partly| begun(&partly.position))
+    }
+
+    /// Whether all that it says can be so at once. Who edits one, or has it on a bad disk, makes others.
+    pub(crate) fn is_sound(&self) -> bool {
+        let partly: Vec<_> = self.partly.iter().map(|partly| partly.position).collect();
+        let is_listed_once = |positions: &[u64]| {
+            positions.is_sorted_by(|one, next| one < next) && positions.last().is_none_or(|last| *last < self.next)
+        };
+        let open = u64::try_from(self.unfinished.len() + partly.len()).ok();
+        is_listed_once(&self.unfinished)
+            && is_listed_once(&partly)
+            && partly.iter().all(|position| self.unfinished.binary_search(position).is_err())
+            && self.partly.iter().all(Partly::is_sound)
+            && open.and_then(|open| self.next.checked_sub(open)) == Some(self.counts.done)
+            && self.counts.are_sound()
+    }
+}
+
+impl Counts {
+    /// Whether more can be counted for as long as anybody lives, and summed, without coming to the end of numbers.
+    fn are_sound(&self) -> bool {
+        let mut all = self.outcomes.iter().flat_map(|(_, counts)| counts);
+        let sum = all.try_fold(0u64, |sum, count| sum.checked_add(*count));
+        sum.is_some_and(|sum| sum <= u64::MAX / 2) && self.failed <= self.hailed && self.hailed <= u64::MAX / 2
     }
 }
 
@@ -86,6 +107,16 @@ pub(crate) struct Partly {
     /// Whether one of these could not be tried.
     #[serde(default)]
     missed: bool,
+}
+
+impl Partly {
+    /// Whether some of it is done, and not all.
+    fn is_sound(&self) -> bool {
+        let is_there = |part: &u32| usize::try_from(*part).is_ok_and(|part| part < self.found.len());
+        self.done.is_sorted_by(|one, next| one < next)
+            && self.done.last().is_some_and(is_there)
+            && self.done.len() < self.found.len()
+    }
 }
 
 /// One row's place: a position of the order, and which of a name's addresses.
@@ -182,7 +213,7 @@ impl Ledger {
         self.next == self.len && self.again.is_empty()
     }
 
-    /// A name's position is finished when each of what it led to is, of which some may be done already.
+    /// A name's position is finished when each of what it led to is, of which some, ascending, may be done already.
     pub(crate) fn split(&mut self, position: u64, found: &Arc<[Found]>, done: &[u32]) {
         if let Some(open) = self.open.get_mut(&position) {
             let mut is_done = vec![false; found.len()];
@@ -242,6 +273,10 @@ mod tests {
         (0..count).map(|_| Found { exchange: None, address: Ok("192.0.2.1".parse().unwrap()) }).collect()
     }
 
+    fn done(done: u64) -> Counts {
+        Counts { done, ..Counts::default() }
+    }
+
     #[test]
     fn a_name_is_finished_with_its_last_address() {
         let mut ledger = Ledger::new(1, Checkpoint::default());
@@ -268,8 +303,46 @@ mod tests {
         while ledger.begin().is_some() {}
         let checkpoint = Checkpoint::new(&ledger, Counts::default());
         assert!(checkpoint.fits(9) && !checkpoint.fits(8));
-        let forged = Checkpoint { unfinished: vec![5], next: 5, ..checkpoint };
-        assert!(!forged.fits(9));
+    }
+
+    #[test]
+    fn checkpoints_that_contradict_themselves_are_told_from_others() {
+        type Change = fn(&mut Checkpoint);
+        let partly = |position, count, done: &[u32]| Partly {
+            position,
+            found: found(count).to_vec(),
+            done: done.into(),
+            missed: false,
+        };
+        let sound = Checkpoint {
+            next: 9,
+            unfinished: vec![1, 4],
+            partly: vec![partly(2, 2, &[1]), partly(8, 3, &[0, 2])],
+            counts: Counts { done: 5, missed: 0, outcomes: vec![(25, vec![3, 4])], hailed: 2, failed: 1 },
+        };
+        assert!(sound.is_sound() && Checkpoint::default().is_sound());
+        let table: [(&str, Change); 15] = [
+            ("twice", |it| it.unfinished = vec![4, 4]),
+            ("descending", |it| it.unfinished = vec![4, 1]),
+            ("never begun", |it| it.unfinished = vec![1, 9]),
+            ("both", |it| it.unfinished = vec![1, 2]),
+            ("partly twice", |it| it.partly[1].position = 2),
+            ("partly descending", |it| it.partly.swap(0, 1)),
+            ("partly, never begun", |it| it.partly[1].position = 9),
+            ("no part", |it| it.partly[0].done.clear()),
+            ("every part", |it| it.partly[0].done = vec![0, 1]),
+            ("a part too many", |it| it.partly[0].done = vec![2]),
+            ("a part twice", |it| it.partly[1].done = vec![0, 0]),
+            ("other counts", |it| it.counts.done = 6),
+            ("nothing begun", |it| it.next = 0),
+            ("huge counts", |it| it.counts.outcomes.push((25, vec![u64::MAX]))),
+            ("more failed than hailed", |it| it.counts.failed = 3),
+        ];
+        for (what, change) in table {
+            let mut forged = sound.clone();
+            change(&mut forged);
+            assert!(!forged.is_sound(), "{what}");
+        }
     }
 
     #[test]
@@ -305,8 +378,8 @@ mod tests {
                         finished.push(position);
                     }
                 }
-                checkpoint = Checkpoint::new(&ledger, Counts::default());
-                prop_assert!(checkpoint.fits(len));
+                checkpoint = Checkpoint::new(&ledger, done(u64::try_from(finished.len()).unwrap()));
+                prop_assert!(checkpoint.fits(len) && checkpoint.is_sound());
                 let open: BTreeSet<_> = checkpoint.unfinished.iter().copied().collect();
                 prop_assert!(finished.iter().all(|position| !open.contains(position)));
             }

@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tempfile::TempPath;
 
 use super::names::Answer;
+use crate::output::{sync_folder, temporary};
 
 /// A longer line is none of ours. The largest answer has the most exchanges with the most addresses each, about 6 MiB.
 const MAX_LINE: u64 = 16 * 1024 * 1024;
@@ -39,6 +41,8 @@ struct Files {
     index: Arc<File>,
     /// How long the log is up to the end of its last whole line.
     end: u64,
+    /// The name of a new log until it is first seen onto the disk.
+    unnamed: Option<TempPath>,
 }
 
 /// One line of the log.
@@ -63,23 +67,36 @@ impl AnswerBook {
 
     /// Answers in a log at `path`: with `resume` those of the scan that was left, otherwise none yet.
     ///
-    /// A last line that is torn is cut off: a scan that is killed leaves one.
+    /// A new log takes the place of one that is there when it is first synced: a scan that does not come to that destroys
+    /// nothing. A last line that is torn is cut off: a scan that is killed leaves one.
     pub(crate) fn at(path: &Path, resume: bool) -> io::Result<Self> {
         let (verb, advice) =
             if resume { ("go on with", "restore the file, or start anew") } else { ("create", "choose another place") };
         let fail = |cause: io::Error| {
             io::Error::new(cause.kind(), format!("cannot {verb} {}: {cause}; {advice}", path.display()))
         };
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(!resume).truncate(!resume);
-        let log = options.open(path).map_err(fail)?;
+        let (log, unnamed) = if resume {
+            (OpenOptions::new().read(true).write(true).open(path).map_err(fail)?, None)
+        } else {
+            let (log, name) = temporary(path).map_err(fail)?.into_parts();
+            (log, Some(name))
+        };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let index = tempfile::tempfile_in(folder).map_err(fail)?;
-        let mut files = Files { log: Arc::new(log), index: Arc::new(index), end: 0 };
+        let mut files = Files { log: Arc::new(log), index: Arc::new(index), end: 0, unnamed };
         if resume {
             files.read_back(path)?;
         }
         Ok(Self { path: Some(path.to_owned()), files: Mutex::new(Some(files)) })
+    }
+
+    /// On a disk that is full.
+    #[cfg(test)]
+    pub(crate) fn full() -> Self {
+        let path = PathBuf::from("/dev/full");
+        let log = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let files = Files { log: Arc::new(log), ..Files::temporary().unwrap() };
+        Self { path: Some(path), files: Mutex::new(Some(files)) }
     }
 
     /// What the names of a record led to, if that is known.
@@ -105,7 +122,19 @@ impl AnswerBook {
     /// Sees every answer onto the disk. It may take long, and keeps nobody else waiting.
     pub(crate) fn sync(&self) -> io::Result<()> {
         let log = self.file();
-        log.map_or(Ok(()), |log| log.sync_data()).map_err(|cause| self.failure("write", &cause))
+        let synced = log.map_or(Ok(()), |log| log.sync_data());
+        synced.and_then(|()| self.name()).map_err(|cause| self.failure("write", &cause))
+    }
+
+    /// Gives a new log its name.
+    fn name(&self) -> io::Result<()> {
+        let unnamed = {
+            let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+            files.as_mut().and_then(|files| files.unnamed.take())
+        };
+        let (Some(unnamed), Some(path)) = (unnamed, &self.path) else { return Ok(()) };
+        unnamed.persist(path)?;
+        sync_folder(path)
     }
 
     /// The log, if there is one yet, for whoever sees files onto the disk.
@@ -126,7 +155,7 @@ impl AnswerBook {
 impl Files {
     fn temporary() -> io::Result<Self> {
         let file = || tempfile::tempfile_in(temporary_folder()).map(Arc::new);
-        Ok(Self { log: file()?, index: file()?, end: 0 })
+        Ok(Self { log: file()?, index: file()?, end: 0, unnamed: None })
     }
 
     fn append(&mut self, record: u64, answer: &Answer) -> io::Result<()> {
