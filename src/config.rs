@@ -262,9 +262,6 @@ impl ScanBuilder {
         let digest = targets.digest();
         let seed = config.seed.unwrap_or_else(|| seed_from(&digest));
         let order = Order::new(targets.len(), seed, config.shard);
-        if order.len() == 0 {
-            return Err(Error::EmptyShard { shard: config.shard, endpoints: targets.len() });
-        }
         let resumes = self.checkpoint.is_some();
         let from = self.checkpoint.unwrap_or_default();
         if !from.is_sound() {

@@ -4,8 +4,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 
-use crate::schedule::Shard;
-
 /// Why there is no scan.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -74,14 +72,6 @@ pub enum Error {
         public: u128,
         /// How many need no leave.
         most: u128,
-    },
-    /// A shard without endpoints.
-    #[error("shard {shard} has nothing to do: the scan as a whole has {endpoints} endpoint{}", if *endpoints == 1 { "" } else { "s" })]
-    EmptyShard {
-        /// Which.
-        shard: Shard,
-        /// How many endpoints the scan has.
-        endpoints: u64,
     },
     /// A checkpoint that is not of this scan.
     #[error("the checkpoint is not of this scan: it speaks of endpoints that this one does not have")]

@@ -200,8 +200,14 @@ fn run_killed(sweep: &Sweep, draw: &mut Draw, counting: &Counting, folder: &Path
                 None => {}
                 Some(code) => panic!("exit code {code} after {again} kills: {stderr}"),
             }
+            let [journal, manifest] =
+                ["hailer", "manifest.json"].map(|ending| folder.join(format!("{}.{ending}", file(shard))));
+            // Killed when it was done and had only to leave.
+            if manifest.exists() && !journal.exists() {
+                break;
+            }
             // Killed before it had begun: there is nothing to go on from, and nothing was sent.
-            if folder.join(format!("{}.hailer", file(shard))).exists() {
+            if journal.exists() {
                 words = vec!["--resume".to_owned(), file(shard)];
             } else if again > 0 || folder.join(file(shard)).exists() {
                 words.extend(["--overwrite".to_owned()]);

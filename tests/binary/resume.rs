@@ -219,6 +219,25 @@ fn a_killed_scan_goes_on() {
     assert_eq!(differences(&manifest(folder.path()), &expected), [""; 0]);
 }
 
+/// More machines than endpoints: one that has nothing to do has done it.
+#[test]
+fn an_empty_shard_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    for threads in ["1", "2"] {
+        let words = ["127.0.0.1:1=ftp", "--shard", "2/2", "-o", "rows.csv", "-o", "rows.ndjson", "--overwrite"];
+        let ended = run(scan(words).args(["--threads", threads]).current_dir(folder.path()));
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
+        assert!(ended.stderr.contains("0 endpoints of shard 2/2, "), "{}", ended.stderr);
+        assert_eq!(files(folder.path()), ["rows.csv", "rows.csv.manifest.json", "rows.ndjson"]);
+        assert_eq!(fs::read_to_string(folder.path().join("rows.csv")).unwrap().lines().count(), 1, "the header");
+        assert_eq!(rows_in(&folder.path().join("rows.ndjson")).len(), 0);
+        let manifest: Value =
+            serde_json::from_slice(&fs::read(folder.path().join("rows.csv.manifest.json")).unwrap()).unwrap();
+        let expected = json!({"total": 0, "done": 0, "not_done": 0, "coverage": 1.0});
+        assert_eq!(differences(&manifest["endpoints"], &expected), [""; 0]);
+    }
+}
+
 #[test]
 fn two_runs_do_not_write_to_one_output() {
     let folder = tempfile::tempdir().unwrap();
