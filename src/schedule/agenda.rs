@@ -3,6 +3,9 @@
 //! Slots ask with [`Agenda::next`]. One of them at a time waits for what comes next, a time or a change; the others wait
 //! behind it, so that thousands of idle slots cost one timer.
 
+mod guards;
+mod work;
+
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::pin::pin;
@@ -13,12 +16,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep_until;
 
-use super::ledger::{Checkpoint, Known, Ledger, Position, Ticket};
+pub(crate) use self::guards::{Held, Pause, Underway};
+pub(crate) use self::work::{Done, Named, Task, Work};
+
+use super::ledger::{Checkpoint, Ledger, Position, Ticket};
 use super::order::Order;
 use super::pacer::{Next, Pace, Pacer};
 use super::stop::Stop;
 use crate::notice::Notice;
-use crate::observation::{Observation, Outcome, Service};
+use crate::observation::Outcome;
 use crate::stats::Stats;
 use crate::target::{Endpoint, Found, Host, Place, Targets};
 
@@ -42,47 +48,6 @@ const NOTICES: usize = 64;
 /// How often fewer or more slots are tried after this machine ran out of something.
 const SHRINK_EVERY: Duration = Duration::from_millis(250);
 const GROW_EVERY: Duration = Duration::from_secs(1);
-
-/// One thing for a slot to do.
-#[derive(Debug)]
-pub(crate) enum Work {
-    /// An address to probe.
-    Probe(Underway, Task),
-    /// A name to find the addresses of.
-    Resolve(Underway, Named),
-}
-
-/// An address to probe.
-#[derive(Debug)]
-pub(crate) struct Task {
-    pub(crate) ticket: Ticket,
-    pub(crate) place: Place,
-    /// What came of it before, where it was busy then.
-    pub(crate) earlier: Option<Box<Observation>>,
-    /// How often it was busy.
-    pub(crate) busy: u32,
-}
-
-/// One row less to come, or one endpoint that has none.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Done {
-    pub(crate) ticket: Ticket,
-    pub(crate) port: u16,
-    pub(crate) outcome: Outcome,
-}
-
-/// A name to find the addresses of.
-#[derive(Debug)]
-pub(crate) struct Named {
-    pub(crate) position: u64,
-    pub(crate) host: Host,
-    /// Its number in the targets.
-    pub(crate) record: u64,
-    pub(crate) port: u16,
-    pub(crate) service: Service,
-    /// What an earlier run found.
-    pub(crate) known: Option<Known>,
-}
 
 /// Whose turn it is, and what is done.
 #[derive(Debug)]
@@ -464,83 +429,6 @@ impl State {
     /// Whether nothing can come any more.
     fn is_over(&self, retries: bool) -> bool {
         self.ledger.all_begun() && self.pacer.waiting() == 0 && self.resolving == 0 && !(retries && self.in_flight > 0)
-    }
-}
-
-/// Something that a slot is at. Dropping it frees the slot and the host.
-#[derive(Debug)]
-pub(crate) struct Underway {
-    agenda: Arc<Agenda>,
-    /// The host that is connected to; none while a name is looked up.
-    host: Option<IpAddr>,
-}
-
-impl Drop for Underway {
-    fn drop(&mut self) {
-        let mut state = self.agenda.lock();
-        state.in_flight -= 1;
-        state.resolving -= usize::from(self.host.is_none());
-        let handed_over = self.host.and_then(|host| self.agenda.release(&mut state, host));
-        let all_done = state.is_all_done();
-        drop(state);
-        hand_over(handed_over);
-        self.agenda.stats.end();
-        self.agenda.changed.notify_one();
-        if all_done {
-            self.agenda.over.notify_waiters();
-        }
-    }
-}
-
-/// A host that is connected to outside the order.
-#[derive(Debug)]
-pub(crate) struct Held {
-    agenda: Arc<Agenda>,
-    host: IpAddr,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let handed_over = {
-            let mut state = self.agenda.lock();
-            self.agenda.release(&mut state, self.host)
-        };
-        hand_over(handed_over);
-        self.agenda.changed.notify_one();
-    }
-}
-
-/// Not under the lock: where nobody waits any longer, the host is freed by what comes back.
-fn hand_over(host: Option<(oneshot::Sender<Held>, Held)>) {
-    if let Some((caller, held)) = host {
-        drop(caller.send(held));
-    }
-}
-
-/// While it is there nothing is begun.
-#[derive(Debug)]
-pub(crate) struct Pause(Option<Arc<Agenda>>);
-
-impl Pause {
-    /// Ends the pause; whether it was the last of several at a time.
-    pub(crate) fn end(mut self) -> bool {
-        self.lift()
-    }
-
-    fn lift(&mut self) -> bool {
-        let Some(agenda) = self.0.take() else { return false };
-        let mut state = agenda.lock();
-        state.pauses -= 1;
-        let was_last = state.pauses == 0;
-        drop(state);
-        agenda.changed.notify_one();
-        was_last
-    }
-}
-
-impl Drop for Pause {
-    fn drop(&mut self) {
-        self.lift();
     }
 }
 

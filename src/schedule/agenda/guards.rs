@@ -1,0 +1,85 @@
+//! What is held while something is done, and given back when that is dropped.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::Agenda;
+
+/// Something that a slot is at. Dropping it frees the slot and the host.
+#[derive(Debug)]
+pub(crate) struct Underway {
+    pub(super) agenda: Arc<Agenda>,
+    /// The host that is connected to; none while a name is looked up.
+    pub(super) host: Option<IpAddr>,
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        let mut state = self.agenda.lock();
+        state.in_flight -= 1;
+        state.resolving -= usize::from(self.host.is_none());
+        let handed_over = self.host.and_then(|host| self.agenda.release(&mut state, host));
+        let all_done = state.is_all_done();
+        drop(state);
+        hand_over(handed_over);
+        self.agenda.stats.end();
+        self.agenda.changed.notify_one();
+        if all_done {
+            self.agenda.over.notify_waiters();
+        }
+    }
+}
+
+/// A host that is connected to outside the order.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(super) agenda: Arc<Agenda>,
+    pub(super) host: IpAddr,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let handed_over = {
+            let mut state = self.agenda.lock();
+            self.agenda.release(&mut state, self.host)
+        };
+        hand_over(handed_over);
+        self.agenda.changed.notify_one();
+    }
+}
+
+/// Not under the lock: where nobody waits any longer, the host is freed by what comes back.
+fn hand_over(host: Option<(oneshot::Sender<Held>, Held)>) {
+    if let Some((caller, held)) = host {
+        drop(caller.send(held));
+    }
+}
+
+/// While it is there nothing is begun.
+#[derive(Debug)]
+pub(crate) struct Pause(pub(super) Option<Arc<Agenda>>);
+
+impl Pause {
+    /// Ends the pause; whether it was the last of several at a time.
+    pub(crate) fn end(mut self) -> bool {
+        self.lift()
+    }
+
+    fn lift(&mut self) -> bool {
+        let Some(agenda) = self.0.take() else { return false };
+        let mut state = agenda.lock();
+        state.pauses -= 1;
+        let was_last = state.pauses == 0;
+        drop(state);
+        agenda.changed.notify_one();
+        was_last
+    }
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        self.lift();
+    }
+}
