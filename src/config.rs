@@ -1,7 +1,8 @@
 //! What a scan does, and [`ScanBuilder::build`], the one gate to a [`Scan`]: what it lets through is valid, and nothing
 //! checks again.
 
-use std::fmt;
+mod pace;
+
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -12,11 +13,13 @@ use nix::net::if_::if_nametoindex;
 use nix::sys::resource::{Resource, getrlimit};
 use sha2::{Digest, Sha256};
 
+pub use self::pace::{Canary, Limit, Profile};
+
+use self::pace::{canary_interval, pace};
 use crate::error::Error;
-use crate::observation::Service;
 use crate::probe::{Interface, Neighbours, Prober, Settings, System, TlsClient, Uplink};
 use crate::scan::{self, Scan};
-use crate::schedule::{Agenda, Checkpoint, Order, Pace, Rate, Setup, Shard};
+use crate::schedule::{Agenda, Checkpoint, Order, Setup, Shard};
 use crate::target::{AnswerBook, Names, Resolver, Targets};
 
 /// Open files that are not ours to use for connections: standard streams, outputs, the event queue, name resolution.
@@ -33,73 +36,6 @@ const MAX_PUBLIC_CONCURRENCY: u64 = 512;
 
 /// More public addresses than this are not swept without leave: about what one organisation may have.
 const MAX_PUBLIC: u128 = 1 << 20;
-
-/// A limit on connections in a time, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// As fast as it goes.
-    None,
-    /// So many a second.
-    Rate(Rate),
-}
-
-impl Limit {
-    fn rate(self) -> Option<Rate> {
-        match self {
-            Self::None => None,
-            Self::Rate(rate) => Some(rate),
-        }
-    }
-}
-
-/// How much a network is to be spared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    /// For networks of others: 1,000 connections a second, 10 into each /24 or /48.
-    Courteous,
-    /// For one's own networks: 500 a second into each /24 or /48.
-    Own,
-    /// For networks at hand: no rate.
-    Lan,
-}
-
-impl Profile {
-    /// Every profile, from the gentlest on.
-    pub const ALL: [Self; 3] = [Self::Courteous, Self::Own, Self::Lan];
-
-    /// The name used on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Courteous => "courteous",
-            Self::Own => "own",
-            Self::Lan => "lan",
-        }
-    }
-
-    /// The rate over all, and the one into each network.
-    fn limits(self) -> [Option<Rate>; 2] {
-        match self {
-            Self::Courteous => [Rate::per_second(1000.0), Rate::per_second(10.0)],
-            Self::Own => [None, Rate::per_second(500.0)],
-            Self::Lan => [None, None],
-        }
-    }
-}
-
-impl fmt::Display for Profile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// An endpoint that is known to answer, by which the path is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Canary {
-    /// Where it is.
-    pub address: SocketAddr,
-    /// What it speaks.
-    pub service: Service,
-}
 
 /// How a connection is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -321,24 +257,6 @@ impl ScanBuilder {
     }
 }
 
-/// How fast the scan may go as a whole, all of its shards together.
-fn pace(config: &Config, public: bool) -> Pace {
-    let profile = config.profile.unwrap_or(if public { Profile::Courteous } else { Profile::Lan });
-    let [rate, per_prefix] = profile.limits();
-    Pace {
-        rate: config.rate.map_or(rate, Limit::rate),
-        per_prefix: config.per_prefix.map_or(per_prefix, Limit::rate),
-        per_host: config.per_host,
-    }
-}
-
-/// How often each canary is hailed: as asked for, but so seldom that all of them take no more than a tenth of the pace.
-fn canary_interval(config: &Config, share: Pace) -> Duration {
-    let slowest = share.rate.into_iter().chain(share.per_prefix).map(Rate::interval).max().unwrap_or_default();
-    let canaries = u32::try_from(config.canaries.len()).unwrap_or(u32::MAX);
-    config.canary_interval.max(slowest.saturating_mul(canaries).saturating_mul(10))
-}
-
 /// A number that all who have the same targets come to.
 pub(crate) fn seed_from(digest: &[u8; 32]) -> u64 {
     let mut first = [0; 8];
@@ -443,17 +361,6 @@ mod tests {
         let refused =
             refusal(|config| config.source = vec!["127.0.0.1".parse().unwrap(), "127.0.0.2".parse().unwrap()]);
         assert!(refused.contains("one for each"), "{refused}");
-    }
-
-    /// What is hailed counts as well, and must leave the targets their share.
-    #[test]
-    fn canaries_take_a_tenth_of_the_pace_at_most() {
-        let interval = |rate, canaries| {
-            let canary = Canary { address: ([127, 0, 0, 1], 21).into(), service: Service::Ftp };
-            let config = Config { canaries: vec![canary; canaries], ..Config::default() };
-            canary_interval(&config, Pace { rate: Rate::per_second(rate), ..Pace::default() }).as_secs()
-        };
-        assert_eq!((interval(1000.0, 3), interval(0.2, 2), interval(1.0, 1)), (10, 100, 10));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use notice::Notice;
 pub use observation::{Observation, Outcome, Service};
 pub use scan::{NamesLog, Observations, Scan};
 pub use schedule::{
-    Checkpoint, Journal, JournalError, Mark, Rate, Recorded, Shard, ShardError, Slowed, Stop, Tally, hex, listing,
+    Checkpoint, Journal, JournalError, Mark, Rate, Recorded, Shard, ShardError, Slowed, Stop, Tally, listing,
 };
 pub use stats::Stats;
 pub use target::{

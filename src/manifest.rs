@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::output::hex;
 use crate::output::replace;
-use crate::schedule::{Slowed, hex};
+use crate::schedule::Slowed;
 use crate::stats::Stats;
 use crate::{Leave, Outcome, Scan};
 
@@ -86,7 +87,7 @@ pub struct Endpoints {
     pub total: u64,
     /// Of which something is known.
     pub done: u64,
-    /// That this machine could not try: the rows with outcome `local_error`.
+    /// That this machine could not try: those with a row whose outcome is `local_error`.
     pub not_done: u64,
     /// What part of all is done: 1 where nothing is missing.
     pub coverage: f64,

@@ -5,16 +5,15 @@
 //! everything.
 
 mod canary;
+mod row;
 
-use std::borrow::Cow;
 use std::io;
-use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures::Stream;
 use tokio::sync::mpsc;
@@ -22,10 +21,11 @@ use tokio::task::JoinSet;
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
+use self::row::{Nowhere, is_answer, is_pushback, later};
 use crate::classify::Classifier;
 use crate::config::{Canary, ScanBuilder};
 use crate::notice::Notice;
-use crate::observation::{Observation, Outcome, Service};
+use crate::observation::{Observation, Outcome};
 use crate::probe::{Network, Parting, Prober, System};
 use crate::schedule::{Agenda, Checkpoint, Done, Known, Named, Shard, Stop, Task, Ticket, Underway, Work};
 use crate::stats::Stats;
@@ -429,65 +429,6 @@ impl<N: Network> Run<N> {
         }
         self.classifier.classify(&mut row);
         rows.send((ticket, row)).await.map_err(|_| Unwanted)
-    }
-}
-
-/// Whether it is the peer's or the network's answer, rather than the lack of one.
-fn is_answer(outcome: Outcome) -> bool {
-    match outcome {
-        Outcome::Greeted | Outcome::OtherProtocol | Outcome::Refused | Outcome::Unresolved => true,
-        Outcome::TlsFailed
-        | Outcome::Reset
-        | Outcome::Closed
-        | Outcome::Silent
-        | Outcome::Unreachable
-        | Outcome::Timeout
-        | Outcome::LocalError => false,
-    }
-}
-
-/// Whether a server tells us that we, or all together, are too many for it: 421 (RFC 959 §4.2, RFC 5321 §3.8), or words
-/// to that effect under another code.
-fn is_pushback(row: &Observation) -> bool {
-    const WORDS: [&[u8]; 3] = [b"too many conn", b"too many concurrent", b"maximum number of c"];
-    let greeting = row.greeting();
-    row.outcome == Outcome::Greeted
-        && (row.code == Some(421)
-            || row.code.is_some_and(|code| code >= 400)
-                && WORDS
-                    .iter()
-                    .any(|words| greeting.windows(words.len()).any(|window| window.eq_ignore_ascii_case(words))))
-}
-
-/// What came of a second try: its own row if it was greeted, or else the first one's, which was.
-fn later(earlier: Box<Observation>, mut row: Box<Observation>) -> Box<Observation> {
-    let attempts = earlier.attempts + row.attempts;
-    if row.outcome != Outcome::Greeted {
-        row = earlier;
-    }
-    row.attempts = attempts;
-    row
-}
-
-/// A name that leads nowhere, or nowhere that may be probed.
-struct Nowhere {
-    name: Arc<str>,
-    via: Option<Arc<str>>,
-    ip: Option<IpAddr>,
-    port: u16,
-    service: Service,
-}
-
-impl Nowhere {
-    fn row(self, reason: NoAddress) -> Box<Observation> {
-        let (outcome, reason) = match reason {
-            NoAddress::None(reason) => (Outcome::Unresolved, reason),
-            NoAddress::Unknown(reason) => (Outcome::LocalError, reason),
-        };
-        let mut row = Observation::new(SystemTime::now(), self.ip, self.port, self.service, outcome);
-        row.name = Some(self.name);
-        row.detail = Some(Cow::Owned(self.via.map_or_else(|| reason.to_string(), |via| format!("{via}; {reason}"))));
-        Box::new(row)
     }
 }
 

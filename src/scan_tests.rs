@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::config::{Config, Leave};
+use crate::observation::Service;
 use crate::probe::Neighbours;
 use crate::probe::scripted::{Connect, Script, Scripted, Step};
 use crate::probe::tests::prober;

@@ -7,9 +7,8 @@ use std::io::{self, BufReader};
 use std::path::Path;
 
 use hailer::manifest::Settings;
-use hailer::{
-    Config, Family, Journal, Leave, Mark, Ports, Profile, Recorded, Scan, Shard, Targets, TargetsBuilder, hex,
-};
+use hailer::output::hex;
+use hailer::{Config, Family, Journal, Leave, Mark, Ports, Profile, Recorded, Scan, Shard, Targets, TargetsBuilder};
 use indicatif::HumanCount;
 
 use super::Failure;

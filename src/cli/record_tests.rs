@@ -6,8 +6,9 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard};
 
+use hailer::output::hex;
 use hailer::output::{Format, Marked, RowSink, Target};
-use hailer::{Config, Family, Journal, Limit, Ports, Rate, Recorded, Scan, Targets, hex};
+use hailer::{Config, Family, Journal, Limit, Ports, Rate, Recorded, Scan, Targets};
 use tokio::runtime::Runtime;
 
 use super::super::keeper::{Disk, keep};

@@ -196,6 +196,15 @@ pub(super) fn hex_digits(byte: u8) -> [u8; 2] {
     [byte >> 4, byte & 0xf].map(|nibble| b"0123456789abcdef"[usize::from(nibble)])
 }
 
+/// Bytes as hexadecimal digits, as digests are shown.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        push_ascii(&mut digits, &hex_digits(*byte));
+    }
+    digits
+}
+
 /// Appends bytes that are ASCII: digits and the marks between them.
 pub(super) fn push_ascii(out: &mut String, ascii: &[u8]) {
     out.push_str(str::from_utf8(ascii).unwrap_or_default());

@@ -41,7 +41,7 @@ mod sink;
 mod tests;
 mod text;
 
-pub use cell::{Cell, Timestamp};
+pub use cell::{Cell, Timestamp, hex};
 pub use replace::{beside, replace, sync_folder, temporary};
 pub use row::Column;
 pub use sink::{FileTarget, Marked, RowFile, RowSink, RowStream, StreamTarget, Target};

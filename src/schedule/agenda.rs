@@ -428,7 +428,8 @@ impl State {
 
     /// Whether nothing can come any more.
     fn is_over(&self, retries: bool) -> bool {
-        self.ledger.all_begun() && self.pacer.waiting() == 0 && self.resolving == 0 && !(retries && self.in_flight > 0)
+        let nothing_waits = self.ledger.all_begun() && self.pacer.waiting() == 0 && self.names.is_empty();
+        nothing_waits && self.resolving == 0 && !(retries && self.in_flight > 0)
     }
 }
 

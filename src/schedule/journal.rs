@@ -6,7 +6,6 @@
 //! checkpoint are worth nothing apart, which is why they travel as one [`Mark`].
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::Checkpoint;
 use crate::observation::Observation;
+use crate::output::hex;
 use crate::output::replace;
 use crate::{Config, Outcome};
 
@@ -182,16 +182,6 @@ impl Journal {
     pub fn is_of(&self, digest: &[u8; 32]) -> bool {
         hex(digest) == self.digest
     }
-}
-
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a String does not fail.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
 }
 
 #[cfg(test)]

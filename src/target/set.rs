@@ -212,11 +212,6 @@ impl Targets {
         self.0.public
     }
 
-    /// Whether some target may be on the public Internet.
-    pub fn may_be_public(&self) -> bool {
-        self.0.public > 0
-    }
-
     #[cfg(test)]
     pub(super) fn table(&self) -> &Table {
         &self.0.table
