@@ -173,6 +173,7 @@ fn in_tls() -> Observation {
     };
     row.tls_handshake = Some(Duration::from_micros(33_333));
     row.tls = Some(Box::new(TlsFacts {
+        legacy: None,
         tls: TlsUse::Implicit,
         version: Some("TLSv1.3"),
         cipher: Some("TLS_AES_256_GCM_SHA384".into()),

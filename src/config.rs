@@ -17,7 +17,7 @@ pub use self::pace::{Canary, Limit, Profile};
 
 use self::pace::{canary_interval, pace};
 use crate::error::Error;
-use crate::probe::{Interface, Neighbours, Prober, Settings, System, TlsClient, Uplink};
+use crate::probe::{Interface, Neighbours, Prober, Settings, System, TlsClient, Uplink, is_ehlo_name, machine_name};
 use crate::scan::{self, Scan};
 use crate::schedule::{Agenda, Checkpoint, Order, Setup, Shard};
 use crate::target::{AnswerBook, Names, Resolver, Targets};
@@ -47,6 +47,29 @@ pub enum Leave {
     Close,
 }
 
+/// How much is asked of an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Depth {
+    /// The greeting is read.
+    #[default]
+    Greeting,
+    /// EHLO or FEAT as well.
+    Features,
+    /// STARTTLS or AUTH TLS as well, the same question again inside, and what old TLS is still accepted.
+    Tls,
+}
+
+impl Depth {
+    /// The name used on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Greeting => "greeting",
+            Self::Features => "features",
+            Self::Tls => "tls",
+        }
+    }
+}
+
 /// What a scan does. The defaults are those of the command line.
 ///
 /// ```
@@ -57,6 +80,7 @@ pub enum Leave {
 /// assert_eq!(config.tls_timeout, Duration::from_secs(10));
 /// ```
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
     /// How many endpoints are under way at once; by default as many as the open-file limit allows, at most 4,096, and at
     /// most 512 where public addresses are among the targets.
@@ -72,6 +96,15 @@ pub struct Config {
     pub ftp_greeting_timeout: Duration,
     /// How a connection is left.
     pub leave: Leave,
+    /// How much is asked.
+    pub depth: Depth,
+    /// Whether FTP servers are asked for a data address, which takes a login as `anonymous`.
+    pub anonymous: bool,
+    /// Who we say we are in EHLO: a host name with a dot, or an address literal; by default this machine's name if it has
+    /// a dot, or else the address that we connect from, in brackets (RFC 5321 §4.1.1.1).
+    pub ehlo_name: Option<String>,
+    /// Whether both sides' words are kept with the row.
+    pub transcript: bool,
     /// Whether refused, unreachable and silent-to-SYN endpoints are handed on as well.
     pub all: bool,
     /// What the order is derived from; by default the targets, so that all shards of a scan have the same one.
@@ -111,6 +144,10 @@ impl Default for Config {
             mail_greeting_timeout: Duration::from_secs(30),
             ftp_greeting_timeout: Duration::from_secs(15),
             leave: Leave::Quit,
+            depth: Depth::Greeting,
+            anonymous: false,
+            ehlo_name: None,
+            transcript: false,
             all: false,
             seed: None,
             shard: Shard::WHOLE,
@@ -184,6 +221,9 @@ impl ScanBuilder {
         if let Some((what, _)) = timeouts.iter().find(|(_, timeout)| timeout.is_zero()) {
             return Err(Error::ZeroTimeout { what });
         }
+        if let Some(name) = config.ehlo_name.as_ref().filter(|name| !is_ehlo_name(name)) {
+            return Err(Error::EhloName { name: name.clone() });
+        }
         let public = targets.public_addresses();
         if public > MAX_PUBLIC && !config.authorised {
             return Err(Error::NotAuthorised { public, most: MAX_PUBLIC });
@@ -242,6 +282,10 @@ impl ScanBuilder {
                 mail_greeting_timeout: config.mail_greeting_timeout,
                 ftp_greeting_timeout: config.ftp_greeting_timeout,
                 leave: config.leave,
+                depth: config.depth,
+                anonymous: config.anonymous,
+                ehlo_name: config.ehlo_name.clone().or_else(machine_name),
+                transcript: config.transcript,
             },
             uplink: Uplink::default(),
             agenda,

@@ -16,6 +16,12 @@ pub enum Error {
         /// Which.
         what: &'static str,
     },
+    /// Words that EHLO cannot be said with.
+    #[error("'{name}' cannot stand behind EHLO: it takes a host name with a dot, or an address literal as [10.0.0.5]")]
+    EhloName {
+        /// The words.
+        name: String,
+    },
     /// More slots than open files.
     #[error(
         "{asked} connections at once need more open files than the limit of {limit} less {reserved} kept for other uses: \

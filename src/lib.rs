@@ -23,10 +23,11 @@ mod schedule;
 mod stats;
 pub mod target;
 
-pub use config::{Canary, Config, Leave, Limit, Profile, ScanBuilder};
+pub use config::{Canary, Config, Depth, Leave, Limit, Profile, ScanBuilder};
 pub use error::Error;
 pub use notice::Notice;
 pub use observation::{Observation, Outcome, Service};
+pub use probe::is_ehlo_name;
 pub use scan::{NamesLog, Observations, Scan};
 pub use schedule::{
     Checkpoint, Journal, JournalError, Mark, Rate, Recorded, Shard, ShardError, Slowed, Stop, Tally, listing,

@@ -59,7 +59,7 @@ pub struct Manifest {
 
 /// The settings of a scan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "they are those of `Config`, as text and numbers")]
+#[expect(missing_docs, clippy::struct_excessive_bools, reason = "they are those of `Config`, as text and numbers")]
 pub struct Settings {
     pub pace: String,
     pub profile: Option<String>,
@@ -70,6 +70,10 @@ pub struct Settings {
     pub mail_greeting_timeout_ms: u64,
     pub ftp_greeting_timeout_ms: u64,
     pub leave: String,
+    pub depth: String,
+    pub anonymous: bool,
+    pub ehlo_name: Option<String>,
+    pub transcript: bool,
     pub all: bool,
     pub retry_busy: u32,
     pub canaries: Vec<String>,
@@ -172,6 +176,10 @@ impl Settings {
                 Leave::Quit => "quit".into(),
                 Leave::Close => "close".into(),
             },
+            depth: config.depth.as_str().into(),
+            anonymous: config.anonymous,
+            ehlo_name: config.ehlo_name.clone(),
+            transcript: config.transcript,
             all: config.all,
             retry_busy: config.retry_busy,
             canaries: config.canaries.iter().map(|canary| format!("{}={}", canary.address, canary.service)).collect(),

@@ -10,6 +10,14 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+mod dialogue;
+mod finding;
+mod transcript;
+
+pub use self::dialogue::{Anonymous, Asked, Dialogue, Offers, Reply};
+pub use self::finding::{Finding, Severity};
+pub use self::transcript::{Event, Moment, Transcript};
+
 /// The service that is expected at a port, which decides who speaks first and whether TLS comes before everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Service {
@@ -193,12 +201,20 @@ pub struct Observation {
     pub greeting_len: usize,
     /// What was learnt about TLS, where it was asked for.
     pub tls: Option<Box<TlsFacts>>,
+    /// What the server said when it was asked what it can do, where it was.
+    pub dialogue: Option<Box<Dialogue>>,
+    /// What was said on both sides, where that was asked for.
+    pub transcript: Option<Box<Transcript>>,
     /// The host name that the server gives itself.
     pub hostname: Option<String>,
     /// What answered, where it could be named.
     pub software: Option<Box<Software>>,
     /// SHA-256 of the greeting with dates, ids and counters masked.
     pub banner_hash: Option<[u8; 32]>,
+    /// What an auditor should look at, the worst first.
+    pub findings: Vec<Finding>,
+    /// The names that DNS gives the address, where that was asked.
+    pub ptr: Vec<String>,
     /// How many connections were tried; zero where none was.
     pub attempts: u32,
 }
@@ -230,9 +246,13 @@ impl Observation {
             received: Received::default(),
             greeting_len: 0,
             tls: None,
+            dialogue: None,
+            transcript: None,
             hostname: None,
             software: None,
             banner_hash: None,
+            findings: Vec::new(),
+            ptr: Vec::new(),
             attempts: 0,
         }
     }
@@ -312,9 +332,13 @@ impl Received {
 pub enum TlsUse {
     /// TLS from the first byte, and the handshake was completed.
     Implicit,
-    /// Our ClientHello was answered in plain text.
+    /// TLS after STARTTLS (RFC 3207), and the handshake was completed.
+    Starttls,
+    /// TLS after AUTH TLS (RFC 4217), and the handshake was completed.
+    AuthTls,
+    /// Our `ClientHello` was answered in plain text, or the server does not offer what begins TLS.
     NotOffered,
-    /// The peer answered our ClientHello with an alert or closed.
+    /// The peer answered our `ClientHello` with an alert or closed, or refused the command that begins TLS.
     Refused,
     /// The handshake broke or stalled.
     Failed,
@@ -325,6 +349,8 @@ impl TlsUse {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Implicit => "implicit",
+            Self::Starttls => "starttls",
+            Self::AuthTls => "auth_tls",
             Self::NotOffered => "not_offered",
             Self::Refused => "refused",
             Self::Failed => "failed",
@@ -345,6 +371,9 @@ pub struct TlsFacts {
     pub group: Option<String>,
     /// Why the handshake did not end, in a few words.
     pub error: Option<Cow<'static, str>>,
+    /// What was negotiated when nothing newer than TLS 1.1 was offered, with weak suites among the rest; asked at depth
+    /// [`Depth::Tls`](crate::Depth::Tls) alone.
+    pub legacy: Option<Legacy>,
     /// The certificates as sent, the server's own first.
     pub chain: Vec<Certificate>,
     /// Whether the chain is trusted and fits, and if not, the first reason.
@@ -354,8 +383,31 @@ pub struct TlsFacts {
 impl TlsFacts {
     /// Facts of a TLS use of which nothing else is known.
     pub fn new(tls: TlsUse) -> Self {
-        Self { tls, version: None, cipher: None, group: None, error: None, chain: Vec::new(), status: None }
+        Self {
+            tls,
+            version: None,
+            cipher: None,
+            group: None,
+            error: None,
+            legacy: None,
+            chain: Vec::new(),
+            status: None,
+        }
     }
+}
+
+/// What an old hello came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Legacy {
+    /// The server would speak it.
+    Accepted {
+        /// The protocol version, as `TLSv1.0`.
+        version: Option<&'static str>,
+        /// The cipher suite by its IANA name.
+        cipher: Option<String>,
+    },
+    /// It would not, and how it said so.
+    Refused(Cow<'static, str>),
 }
 
 /// One certificate, as far as it could be read: a broken part is absent, the rest is kept.

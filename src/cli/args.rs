@@ -53,6 +53,7 @@ const SCOPE: &str = "Scope";
 const OUTPUTS: &str = "Outputs";
 const PACE: &str = "Pace";
 const ORDER: &str = "Order and shards";
+const DEPTH: &str = "Depth";
 const PATIENCE: &str = "Patience and manners";
 const NETWORK: &str = "Network";
 
@@ -176,6 +177,22 @@ pub(super) struct ScanArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = PATIENCE)]
     pub(super) greeting_timeout: Option<Duration>,
 
+    /// How much is asked: greeting reads the greeting, features adds EHLO or FEAT, tls adds STARTTLS or AUTH TLS, asks again inside, and tries what old TLS is still accepted
+    #[arg(long, value_enum, default_value_t = DepthArg::Greeting, help_heading = DEPTH)]
+    pub(super) depth: DepthArg,
+
+    /// Who we say we are in EHLO: a host name with a dot, or an address literal as [10.0.0.5] [default: this machine's name if it has a dot, otherwise the address that we connect from]
+    #[arg(long, value_name = "NAME", value_parser = ehlo_name, help_heading = DEPTH)]
+    pub(super) ehlo_name: Option<String>,
+
+    /// Log in to FTP servers as anonymous, and ask where data connections would go; nothing is transferred
+    #[arg(long, help_heading = DEPTH)]
+    pub(super) anonymous: bool,
+
+    /// Keep what both sides said with each row, in NDJSON
+    #[arg(long, help_heading = DEPTH)]
+    pub(super) transcript: bool,
+
     /// How to leave: with QUIT and a second for its answer, or by closing at once
     #[arg(long, value_enum, default_value_t = LeaveArg::Quit, help_heading = PATIENCE)]
     pub(super) leave: LeaveArg,
@@ -220,6 +237,13 @@ impl ScanArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DepthArg {
+    Greeting,
+    Features,
+    Tls,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum LeaveArg {
     Quit,
     Close,
@@ -233,6 +257,13 @@ pub(super) enum ProfileArg {
     Own,
     /// For networks at hand: no rate
     Lan,
+}
+
+/// What may stand behind EHLO (RFC 5321 §4.1.1.1): a domain with a dot, or an address literal.
+fn ehlo_name(word: &str) -> Result<String, String> {
+    hailer::is_ehlo_name(word)
+        .then(|| word.to_owned())
+        .ok_or_else(|| "write a host name with a dot, as scan.example.net, or an address literal, as [10.0.0.5] or [IPv6:2001:db8::5]".to_owned())
 }
 
 /// Connections a second, or `none`.

@@ -8,11 +8,13 @@ use std::path::Path;
 
 use hailer::manifest::Settings;
 use hailer::output::hex;
-use hailer::{Config, Family, Journal, Leave, Mark, Ports, Profile, Recorded, Scan, Shard, Targets, TargetsBuilder};
+use hailer::{
+    Config, Depth, Family, Journal, Leave, Mark, Ports, Profile, Recorded, Scan, Shard, Targets, TargetsBuilder,
+};
 use indicatif::HumanCount;
 
 use super::Failure;
-use super::args::{LeaveArg, ProfileArg, ScanArgs};
+use super::args::{DepthArg, LeaveArg, ProfileArg, ScanArgs};
 use super::beside::Beside;
 use super::kept::{Facts, Kept, now};
 use super::outputs::Destination;
@@ -128,6 +130,14 @@ pub(super) fn settings(args: &ScanArgs) -> Result<Config, Failure> {
             LeaveArg::Quit => Leave::Quit,
             LeaveArg::Close => Leave::Close,
         },
+        depth: match args.depth {
+            DepthArg::Greeting => Depth::Greeting,
+            DepthArg::Features => Depth::Features,
+            DepthArg::Tls => Depth::Tls,
+        },
+        anonymous: args.anonymous,
+        ehlo_name: args.ehlo_name.clone(),
+        transcript: args.transcript,
         all: args.all,
         seed: args.seed,
         shard: shard(args)?,

@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
 
+use crate::observation::Finding;
+
 /// One cell of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell<'a> {
@@ -35,6 +37,8 @@ pub enum Cell<'a> {
     Bytes(&'a [u8]),
     /// Texts that a peer can influence.
     List(&'a [String]),
+    /// Findings, shown by their ids.
+    Findings(&'a [Finding]),
 }
 
 impl<'a> Cell<'a> {
@@ -50,6 +54,10 @@ impl<'a> Cell<'a> {
     /// A list; one without a word in it is no list.
     pub(super) fn list(items: &'a [String]) -> Self {
         if items.iter().all(String::is_empty) { Self::Empty } else { Self::List(items) }
+    }
+
+    pub(super) fn findings(findings: &'a [Finding]) -> Self {
+        if findings.is_empty() { Self::Empty } else { Self::Findings(findings) }
     }
 
     pub(super) fn word(word: Option<&'static str>) -> Self {

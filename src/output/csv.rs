@@ -52,6 +52,12 @@ fn push_cell(cell: Cell<'_>, out: &mut String, scratch: &mut String) {
                 push_escaped_item(out, item);
             }
         }
+        Cell::Findings(findings) => {
+            for (index, finding) in findings.iter().enumerate() {
+                out.push_str(if index > 0 { "; " } else { "" });
+                out.push_str(finding.id);
+            }
+        }
     }
     guard_from(start, out, scratch);
 }

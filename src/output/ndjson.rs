@@ -9,7 +9,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::observation::Observation;
+use crate::observation::{Dialogue, Event, Finding, Legacy, Observation, Transcript};
 
 use super::cell::{Cell, push_hash, push_integer, push_ip, push_millis};
 use super::escape::{find_byte, push_escaped, push_escaped_text};
@@ -30,9 +30,110 @@ pub(super) fn row(row: &Observation, out: &mut String, scratch: &mut String) {
             object.key("\"chain\":");
             push_chain(row, object.out, object.scratch);
         }
+        if column == Column::TlsError
+            && let Some(legacy) = row.tls.as_deref().and_then(|facts| facts.legacy.as_ref())
+        {
+            object.key("\"tls_legacy\":");
+            push_legacy(legacy, object.out, object.scratch);
+        }
+        if column == Column::Capabilities
+            && let Some(dialogue) = row.dialogue.as_deref()
+        {
+            push_dialogue(dialogue, &mut object);
+        }
+        if column == Column::Findings && !row.findings.is_empty() {
+            object.key("\"findings_detail\":");
+            push_findings(&row.findings, object.out, object.scratch);
+        }
+    }
+    if let Some(transcript) = row.transcript.as_deref() {
+        object.key("\"transcript\":");
+        push_transcript(transcript, object.out, object.scratch);
     }
     object.end();
     out.push('\n');
+}
+
+/// What an old hello came to.
+fn push_legacy(legacy: &Legacy, out: &mut String, scratch: &mut String) {
+    let mut object = Object::begin(out, scratch);
+    match legacy {
+        Legacy::Accepted { version, cipher } => {
+            object.push("\"version\":", Cell::word(*version));
+            object.push("\"cipher\":", Cell::text(cipher.as_deref()));
+        }
+        Legacy::Refused(how) => object.push("\"refused\":", Cell::text(Some(how))),
+    }
+    object.end();
+}
+
+/// What was asked and answered, as `features`, `features_tls` (the same inside TLS) and the rest.
+fn push_dialogue(dialogue: &Dialogue, object: &mut Object<'_>) {
+    for (key, offers) in [("\"features\":", &dialogue.offers), ("\"features_tls\":", &dialogue.offers_inside)] {
+        if let Some(offers) = offers {
+            object.key(key);
+            let mut features = Object::begin(object.out, object.scratch);
+            features.push("\"asked\":", Cell::Word(offers.asked.as_str()));
+            features.push("\"code\":", Cell::Integer(offers.reply.code.into()));
+            features.push("\"keywords\":", Cell::list(&offers.keywords));
+            features.end();
+        }
+    }
+    for (key, reply) in [("\"syst\":", &dialogue.system), ("\"upgrade\":", &dialogue.upgrade)] {
+        object.push(key, reply.as_ref().map_or(Cell::Empty, |reply| Cell::bytes(&reply.bytes)));
+    }
+    object.push("\"injected\":", Cell::bytes(&dialogue.injected));
+    object.push("\"unasked\":", Cell::bytes(&dialogue.unasked));
+    object.push("\"broken_off\":", Cell::text(dialogue.broken_off.as_deref()));
+}
+
+fn push_findings(findings: &[Finding], out: &mut String, scratch: &mut String) {
+    out.push('[');
+    for (index, finding) in findings.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        let mut object = Object::begin(out, scratch);
+        object.push("\"id\":", Cell::Word(finding.id));
+        object.push("\"severity\":", Cell::Word(finding.severity.as_str()));
+        object.push("\"detail\":", Cell::text(finding.detail.as_deref()));
+        object.end();
+    }
+    out.push(']');
+}
+
+/// Each moment with its milliseconds since the start, what happened, and the words.
+fn push_transcript(transcript: &Transcript, out: &mut String, scratch: &mut String) {
+    out.push('[');
+    for (index, moment) in transcript.moments().iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        let mut object = Object::begin(out, scratch);
+        object.push("\"ms\":", Cell::Millis(moment.at));
+        let words;
+        let (event, text) = match &moment.event {
+            Event::Dialled(address) => {
+                words = address.to_string();
+                ("dialled", Cell::text(Some(&words)))
+            }
+            Event::Connected => ("connected", Cell::Empty),
+            Event::NotConnected(why) => ("not_connected", Cell::text(Some(why))),
+            Event::Said(bytes) => ("said", Cell::bytes(bytes)),
+            Event::Heard(bytes) => ("heard", Cell::bytes(bytes)),
+            Event::Hello(kind) => ("hello", Cell::Word(kind)),
+            Event::Secured(facts) => ("secured", Cell::text(Some(facts))),
+            Event::NotSecured(why) => ("not_secured", Cell::text(Some(why))),
+            Event::Ended => ("ended", Cell::Empty),
+            Event::Broken(why) => ("broken", Cell::text(Some(why))),
+            Event::GaveUp => ("gave_up", Cell::Empty),
+            Event::Closed => ("closed", Cell::Empty),
+        };
+        object.push("\"event\":", Cell::Word(event));
+        object.push("\"text\":", text);
+        object.end();
+    }
+    out.push(']');
 }
 
 fn push_chain(row: &Observation, out: &mut String, scratch: &mut String) {
@@ -92,6 +193,13 @@ impl<'a> Object<'a> {
                 for (index, item) in items.iter().enumerate() {
                     self.out.push(if index > 0 { ',' } else { '[' });
                     self.string(|out| push_escaped_text(out, item));
+                }
+                self.out.push(']');
+            }
+            Cell::Findings(findings) => {
+                for (index, finding) in findings.iter().enumerate() {
+                    self.out.push(if index > 0 { ',' } else { '[' });
+                    self.quoted(|out| out.push_str(finding.id));
                 }
                 self.out.push(']');
             }

@@ -3,7 +3,9 @@
 //! Every format follows [`Column::ALL`]; a new column is one line here and one arm in [`Column::cell`]. Columns that no
 //! stage fills yet are empty, which means *not asked*.
 
-use crate::observation::{Certificate, CertificateStatus, Observation, Protocol, Software, TlsFacts};
+use crate::observation::{
+    Certificate, CertificateStatus, Dialogue, Observation, Protocol, Severity, Software, TlsFacts,
+};
 
 use super::cell::{Cell, Timestamp};
 
@@ -147,15 +149,15 @@ impl Column {
                 }
             }
             Self::Attempts => Cell::integer((row.attempts > 0).then_some(row.attempts)),
-            Self::Fronting
-            | Self::Front
-            | Self::Evidence
-            | Self::Capabilities
-            | Self::Auth
-            | Self::Pasv
-            | Self::Ptr
-            | Self::Severity
-            | Self::Findings => Cell::Empty,
+            Self::Capabilities => dialogue(row, |dialogue| &dialogue.capabilities),
+            Self::Auth => dialogue(row, |dialogue| &dialogue.auth),
+            Self::Pasv => dialogue(row, |dialogue| &dialogue.pasv),
+            Self::Ptr => Cell::list(&row.ptr),
+            Self::Severity => {
+                Cell::word(row.findings.iter().map(|finding| finding.severity).max().map(Severity::as_str))
+            }
+            Self::Findings => Cell::findings(&row.findings),
+            Self::Fronting | Self::Front | Self::Evidence => Cell::Empty,
         }
     }
 }
@@ -220,6 +222,10 @@ pub(super) fn chain(row: &Observation) -> &[Certificate] {
 
 fn first_certificate(row: &Observation, part: CertificatePart) -> Cell<'_> {
     chain(row).first().map_or(Cell::Empty, |certificate| part.cell(certificate))
+}
+
+fn dialogue(row: &Observation, list: fn(&Dialogue) -> &Vec<String>) -> Cell<'_> {
+    row.dialogue.as_deref().map_or(Cell::Empty, |dialogue| Cell::list(list(dialogue)))
 }
 
 fn software(row: &Observation, text: fn(&Software) -> Option<&str>) -> Cell<'_> {

@@ -87,6 +87,7 @@ fn full() -> Observation {
     };
     row.tls = Some(Box::new(TlsFacts {
         tls: TlsUse::Implicit,
+        legacy: None,
         version: Some("TLSv1.3"),
         cipher: Some("TLS_AES_128_GCM_SHA256".into()),
         group: Some("X25519".into()),

@@ -9,6 +9,7 @@ mod dial;
 mod farewell;
 mod greeting;
 mod icmp;
+mod identity;
 mod neighbours;
 mod network;
 mod peer;
@@ -28,6 +29,8 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::farewell::Parting;
+pub use self::identity::is_ehlo_name;
+pub(crate) use self::identity::machine_name;
 pub(crate) use self::neighbours::Neighbours;
 pub(crate) use self::network::{Interface, Network, System};
 
@@ -39,7 +42,7 @@ use self::dial::{Dialled, NoConnection, Turn};
 use self::greeting::{GreetingReader, State};
 use self::peer::{Heard, Link, Peer};
 use self::tls::{Handshake, Server};
-use crate::config::Leave;
+use crate::config::{Depth, Leave};
 use crate::observation::{Observation, Outcome, Protocol, TlsFacts, TlsUse};
 use crate::schedule::Agenda;
 use crate::target::Place;
@@ -51,13 +54,18 @@ const MAX_HEARD: usize = 1024 * 1024;
 const FOREIGN_REST: Duration = Duration::from_secs(1);
 
 /// How long a probe waits, and how it leaves.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,
     pub(crate) tls_timeout: Duration,
     pub(crate) mail_greeting_timeout: Duration,
     pub(crate) ftp_greeting_timeout: Duration,
     pub(crate) leave: Leave,
+    pub(crate) depth: Depth,
+    pub(crate) anonymous: bool,
+    /// Who we say we are, where that is not our address.
+    pub(crate) ehlo_name: Option<String>,
+    pub(crate) transcript: bool,
 }
 
 /// Probes endpoints, any number at once.
