@@ -34,6 +34,6 @@ pub use schedule::{
 };
 pub use stats::Stats;
 pub use target::{
-    Endpoint, Family, Host, ListError, NotProbed, Policy, Ports, PortsError, TargetError, Targets, TargetsBuilder,
-    TargetsError,
+    Endpoint, Family, Host, ListError, Lookup, MailExchange, Miss, NotProbed, Pointer, Policy, Ports, PortsError,
+    TargetError, Targets, TargetsBuilder, TargetsError,
 };
