@@ -173,6 +173,8 @@ fn in_tls() -> Observation {
     };
     row.tls_handshake = Some(Duration::from_micros(33_333));
     row.tls = Some(Box::new(TlsFacts {
+        alert: None,
+        asks_for_certificate: false,
         legacy: None,
         tls: TlsUse::Implicit,
         version: Some("TLSv1.3"),

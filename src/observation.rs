@@ -371,6 +371,10 @@ pub struct TlsFacts {
     pub group: Option<String>,
     /// Why the handshake did not end, in a few words.
     pub error: Option<Cow<'static, str>>,
+    /// The alert that the peer ended it with (RFC 8446 §6).
+    pub alert: Option<u8>,
+    /// Whether the server asked for a certificate of ours.
+    pub asks_for_certificate: bool,
     /// What was negotiated when nothing newer than TLS 1.1 was offered, with weak suites among the rest; asked at depth
     /// [`Depth::Tls`](crate::Depth::Tls) alone.
     pub legacy: Option<Legacy>,
@@ -389,10 +393,20 @@ impl TlsFacts {
             cipher: None,
             group: None,
             error: None,
+            alert: None,
+            asks_for_certificate: false,
             legacy: None,
             chain: Vec::new(),
             status: None,
         }
+    }
+}
+
+impl TlsFacts {
+    /// Version, suite and group, for people.
+    pub fn summary(&self) -> String {
+        let parts = [self.version, self.cipher.as_deref(), self.group.as_deref()];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -87,6 +87,8 @@ fn full() -> Observation {
     };
     row.tls = Some(Box::new(TlsFacts {
         tls: TlsUse::Implicit,
+        alert: None,
+        asks_for_certificate: false,
         legacy: None,
         version: Some("TLSv1.3"),
         cipher: Some("TLS_AES_128_GCM_SHA256".into()),

@@ -1,15 +1,17 @@
 //! **The one function that dials.** Every connection of a scan is begun here, whatever it is for, so that what holds for
 //! one holds for all: the deadline, the bound on unresolved neighbours, and pauses where our own limits are met.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Prober;
+use super::log::Log;
 use super::network::{self, Failure, Network};
 use crate::notice::Notice;
-use crate::observation::Outcome;
+use crate::observation::{Event, Outcome};
 
 /// How long we wait for sockets, ports or memory to come free before trying again: somewhat more than the minute for
 /// which a port is kept after its connection (RFC 9293 §3.6.1, TIME-WAIT; Linux takes 60 s).
@@ -49,6 +51,15 @@ pub(super) struct NoConnection {
     pub(super) detail: Option<String>,
 }
 
+impl fmt::Display for NoConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.detail {
+            Some(detail) => write!(f, "{}: {detail}", self.outcome),
+            None => self.outcome.fmt(f),
+        }
+    }
+}
+
 /// Which connection of a probe it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -60,7 +71,13 @@ pub(super) enum Turn {
 
 impl<N: Network> Prober<N> {
     /// None where a request to stop came before its turn.
-    pub(super) async fn dial(&self, to: SocketAddr, nodelay: bool, turn: Turn) -> Option<Dialled<N::Stream>> {
+    pub(super) async fn dial(
+        &self,
+        to: SocketAddr,
+        nodelay: bool,
+        turn: Turn,
+        log: &Log,
+    ) -> Option<Dialled<N::Stream>> {
         if self.neighbours.is_broadcast(to.ip()) {
             // The system would refuse as if there were no route; but this was tried as far as it ever can be.
             let detail = Some("a broadcast address, which no connection can be made to".to_owned());
@@ -71,6 +88,7 @@ impl<N: Network> Prober<N> {
             Box::pin(self.agenda.again(to.ip())).await?;
         }
         let (mut attempts, mut pauses) = (0, 0);
+        log.note(|| Event::Dialled(to));
         loop {
             let permit = self.neighbours.permit(to.ip()).await;
             if attempts == 0 && self.agenda.stop().is_asked() {
@@ -105,6 +123,10 @@ impl<N: Network> Prober<N> {
                 Ok(Err(failure)) => Err(no_connection(failure)),
                 Err(_) => Err(NoConnection { outcome: Outcome::Timeout, detail: None }),
             };
+            log.note(|| match &result {
+                Ok(_) => Event::Connected,
+                Err(failure) => Event::NotConnected(failure.to_string().into()),
+            });
             return Some(Dialled { time, begun, attempts, result });
         }
     }

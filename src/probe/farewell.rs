@@ -53,7 +53,7 @@ impl<N: Network> Prober<N> {
                 None
             }
             (Leave::Quit, Outcome::Greeted) if observation.code != Some(NOT_AVAILABLE) => {
-                let done = timeout_at(deadline, quit(peer, observation.greeting_len)).await;
+                let done = timeout_at(deadline, quit(peer)).await;
                 match done {
                     Ok(Goodbye::Answered) => Some(deadline),
                     Ok(Goodbye::Gone) | Err(_) => None,
@@ -80,10 +80,9 @@ enum Goodbye {
 }
 
 /// QUIT, and everything up to its answer. What comes before the 221 was not asked for by us, and is kept as well.
-async fn quit<S: Stream>(peer: &mut Peer<S>, greeting_len: usize) -> Goodbye {
+async fn quit<S: Stream>(peer: &mut Peer<S>) -> Goodbye {
     let mut replies = ReplyReader::default();
-    let early = peer.received().bytes().get(greeting_len..).unwrap_or_default();
-    let mut closing = has_closing(&mut replies, early);
+    let mut closing = has_closing(&mut replies, peer.early());
     peer.say(b"QUIT\r\n").await;
     while !closing {
         match peer.hear(|bytes| has_closing(&mut replies, bytes)).await {

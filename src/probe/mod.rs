@@ -1,22 +1,30 @@
 //! One endpoint: connect, TLS where the service begins with it, the greeting, and a polite farewell.
 //!
-//! [`Prober::probe`] is the way of an endpoint. Grammar and naming (`reply`, `greeting`, `protocol`, `certificate`) are
-//! plain functions over bytes; the network is behind a trait, so that tests need neither sockets nor real time. What
-//! befalls an endpoint ends up in its [`Observation`], never as an error.
+//! [`Prober::probe`] is the way of an endpoint. Grammar and naming (`reply`, `greeting`, `passive`, `protocol`,
+//! `certificate`) are plain functions over bytes; the network is behind a trait, so that tests need neither sockets nor real
+//! time. What befalls an endpoint ends up in its [`Observation`], never as an error.
+//!
+//! ```text
+//! dial ─► (secure) ─► greeting ─► (dialogue ─► (secure) ─► dialogue inside) ─► farewell ─► (a hello of the past)
+//! ```
 
 mod certificate;
 mod dial;
+mod dialogue;
 mod farewell;
 mod greeting;
 mod icmp;
 mod identity;
+mod log;
 mod neighbours;
 mod network;
+mod passive;
 mod peer;
 mod protocol;
 mod reply;
 #[cfg(test)]
 pub(crate) mod scripted;
+mod secure;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tls;
@@ -40,10 +48,11 @@ pub(crate) use self::uplink::Uplink;
 
 use self::dial::{Dialled, NoConnection, Turn};
 use self::greeting::{GreetingReader, State};
+use self::log::Log;
 use self::peer::{Heard, Link, Peer};
-use self::tls::{Handshake, Server};
+use self::secure::is_to_be_asked_for_old_tls;
 use crate::config::{Depth, Leave};
-use crate::observation::{Observation, Outcome, Protocol, TlsFacts, TlsUse};
+use crate::observation::{Event, Observation, Outcome, Protocol, Service, TlsUse};
 use crate::schedule::Agenda;
 use crate::target::Place;
 
@@ -98,12 +107,20 @@ impl<N: Network> Prober<N> {
         let mut observation = Observation::new(SystemTime::UNIX_EPOCH, Some(*ip), *port, *service, Outcome::Silent);
         observation.name.clone_from(name);
 
-        let dialled = self.dial(SocketAddr::new(*ip, *port), service.is_implicit_tls(), Turn::First).await?;
+        let log = Log::new(self.settings.transcript);
+        let dialled = self.dial(SocketAddr::new(*ip, *port), self.may_be_secured(*service), Turn::First, &log).await?;
         let mut parting = None;
-        if let Some(peer) = self.connected(dialled, place, &mut observation).await {
+        if let Some(peer) = self.connected(dialled, place, &mut observation, &log).await {
             // The larger part of a probe's state begins here and is needed only where something stands to be talked to.
-            parting = self.converse(peer, &mut observation).await;
+            parting = self.converse(peer, place, &mut observation).await;
         }
+        if self.settings.depth == Depth::Tls && observation.tls.as_deref().is_some_and(is_to_be_asked_for_old_tls) {
+            if let Some(parting) = parting.take() {
+                Box::pin(parting.see_out()).await;
+            }
+            Box::pin(self.ask_for_old_tls(place, &mut observation, &log)).await;
+        }
+        observation.transcript = log.into_transcript();
         if let Some(via) = via {
             let detail = observation.detail.take();
             observation.detail =
@@ -112,12 +129,18 @@ impl<N: Network> Prober<N> {
         Some((observation, parting))
     }
 
+    /// Whether TLS may be spoken on a connection, which then loses 40 ms where words are held back to be sent together.
+    fn may_be_secured(&self, service: Service) -> bool {
+        service.is_implicit_tls() || self.settings.depth > Depth::Greeting
+    }
+
     /// A connection on which the greeting may come, or none, and the reason in the observation.
     async fn connected(
         &self,
         dialled: Dialled<N::Stream>,
         place: &Place,
         observation: &mut Observation,
+        log: &Log,
     ) -> Option<Peer<N::Stream>> {
         observation.time = dialled.time;
         observation.attempts = dialled.attempts;
@@ -125,9 +148,9 @@ impl<N: Network> Prober<N> {
             Ok(stream) => {
                 observation.connect = Some(dialled.begun.elapsed());
                 if place.service.is_implicit_tls() {
-                    return Box::pin(self.secure(stream, dialled.begun, place, observation)).await;
+                    return Box::pin(self.begin_with_tls(stream, dialled.begun, place, observation, log)).await;
                 }
-                Some(Peer::new(Link::Plain(stream), dialled.begun, Instant::now()))
+                Some(Peer::new(Link::Plain(stream), dialled.begun, Instant::now(), log.clone()))
             }
             Err(NoConnection { outcome, detail }) => {
                 observation.outcome = outcome;
@@ -137,85 +160,58 @@ impl<N: Network> Prober<N> {
         }
     }
 
-    /// A connection inside TLS, or in clear where the peer speaks plain text; none where the handshake failed.
-    async fn secure(
+    /// Waits for the greeting, writes down how that ended, asks what there is to be asked, and takes leave.
+    async fn converse(
         &self,
-        mut stream: N::Stream,
-        mut begun: Instant,
+        mut peer: Peer<N::Stream>,
         place: &Place,
         observation: &mut Observation,
-    ) -> Option<Peer<N::Stream>> {
-        let mut server = Server { ip: place.ip, name: place.name.as_deref(), sni: place.name.is_some() };
-        loop {
-            let started = Instant::now();
-            let deadline = started + self.settings.tls_timeout;
-            match self.tls.handshake(stream, server, deadline).await {
-                Handshake::Done(stream, facts) => {
-                    observation.tls_handshake = Some(started.elapsed());
-                    observation.tls = Some(facts);
-                    return Some(Peer::new(Link::Tls(stream), begun, Instant::now()));
+    ) -> Option<Parting<N::Stream>> {
+        let ready = peer.ready();
+        self.hear_greeting(&mut peer, ready, observation).await;
+        if self.settings.depth > Depth::Greeting || self.settings.anonymous {
+            peer = match Box::pin(self.go_deeper(peer, place, observation)).await {
+                Ok(peer) => peer,
+                // It went with the handshake.
+                Err(talk) => {
+                    observation.received = talk.into_received();
+                    return None;
                 }
-                Handshake::Plain(stream, bytes) => {
-                    let mut facts = TlsFacts::new(TlsUse::NotOffered);
-                    facts.error = Some("plain text in answer to a ClientHello".into());
-                    observation.tls = Some(Box::new(facts));
-                    // It did not wait for us to fail at TLS.
-                    let mut peer = Peer::new(Link::Plain(stream), begun, started);
-                    peer.keep(&bytes);
-                    return Some(peer);
-                }
-                Handshake::Failed { facts, unrecognized_name } => {
-                    observation.outcome = Outcome::TlsFailed;
-                    observation.detail.clone_from(&facts.error);
-                    observation.tls = Some(facts);
-                    if !(unrecognized_name && server.sni) {
-                        return None;
-                    }
-                }
-            }
-            // The server knows no such name: once more without one, on a connection of its own.
-            server.sni = false;
-            let refused = observation.detail.take();
-            let dialled = self.dial(SocketAddr::new(place.ip, place.port), true, Turn::Further).await;
-            observation.attempts += dialled.as_ref().map_or(0, |dialled| dialled.attempts);
-            if let Some(Dialled { result: Err(NoConnection { outcome: Outcome::Refused, .. }), .. }) = &dialled {
-                // It took the first connection.
-                self.agenda.pushed_back(place.ip);
-            }
-            let Some(Dialled { time, begun: begun_again, result: Ok(again), .. }) = dialled else {
-                // What the first connection came to still stands.
-                observation.detail = refused;
-                return None;
             };
-            // From here on the row is about this one.
-            (stream, begun) = (again, begun_again);
-            observation.time = time;
-            observation.connect = Some(begun.elapsed());
         }
+        let over = matches!(observation.outcome, Outcome::Closed | Outcome::Reset | Outcome::TlsFailed);
+        let parting = if over { None } else { self.take_leave(&mut peer, observation).await };
+        let (link, talk) = peer.into_parts();
+        if parting.is_none() {
+            talk.log().note(|| Event::Closed);
+        }
+        observation.received = talk.into_received();
+        if let Some(deadline) = parting {
+            return Some(Parting::new(link, deadline));
+        }
+        link.close();
+        None
     }
 
-    /// Waits for the greeting, writes down how that ended, and takes leave.
-    async fn converse(&self, mut peer: Peer<N::Stream>, observation: &mut Observation) -> Option<Parting<N::Stream>> {
-        let ready = peer.ready();
-        let patience = if observation.service.is_ftp() {
-            self.settings.ftp_greeting_timeout
-        } else {
-            self.settings.mail_greeting_timeout
-        };
-        let ended = listen(&mut peer, ready + patience).await;
+    /// Waits for the greeting and writes down how that ended.
+    async fn hear_greeting(&self, peer: &mut Peer<N::Stream>, ready: Instant, observation: &mut Observation) {
+        let patience = self.patience(observation.service);
+        let ended = listen(peer, ready + patience).await;
         match ended {
             Ended::Reply { code, len } if !protocol::is_news(code, peer.received().bytes()) => {
                 observation.outcome = Outcome::Greeted;
                 observation.code = Some(code);
                 observation.greeting_len = len.min(peer.received().bytes().len());
                 observation.greeting_after = Some(ready.elapsed());
+                let early = peer.received().bytes()[observation.greeting_len..].to_vec();
+                peer.set_early(early);
             }
             Ended::Reply { .. } => {
                 observation.outcome = Outcome::OtherProtocol;
                 observation.protocol = Some(Protocol::Nntp);
             }
             Ended::Foreign => {
-                hear_rest(&mut peer, ready + patience).await;
+                hear_rest(peer, ready + patience).await;
                 observation.outcome = Outcome::OtherProtocol;
                 observation.protocol = protocol::name(peer.received().bytes());
             }
@@ -230,15 +226,11 @@ impl<N: Network> Prober<N> {
         if observation.outcome != Outcome::Greeted {
             observation.greeting_len = peer.received().bytes().len();
         }
-        let over = matches!(observation.outcome, Outcome::Closed | Outcome::Reset | Outcome::TlsFailed);
-        let parting = if over { None } else { self.take_leave(&mut peer, observation).await };
-        let (link, received) = peer.into_parts();
-        observation.received = received;
-        if let Some(deadline) = parting {
-            return Some(Parting::new(link, deadline));
-        }
-        link.close();
-        None
+    }
+
+    /// How long a server may take to say something.
+    fn patience(&self, service: Service) -> Duration {
+        if service.is_ftp() { self.settings.ftp_greeting_timeout } else { self.settings.mail_greeting_timeout }
     }
 }
 
@@ -258,7 +250,10 @@ async fn listen<S: Stream>(peer: &mut Peer<S>, deadline: Instant) -> Ended {
             Ok(Heard::Bytes(state)) => state,
             Ok(Heard::End) => break Ended::Fin,
             Ok(Heard::Broken(error)) => break Ended::Broken(error),
-            Err(_) => break Ended::Deadline,
+            Err(_) => {
+                peer.log().note(|| Event::GaveUp);
+                break Ended::Deadline;
+            }
         };
     };
     // A preliminary reply is a complete one, whatever befell what should have followed it.
@@ -290,6 +285,7 @@ fn broken(error: &std::io::Error, observation: &mut Observation) {
         Some(facts) => {
             facts.tls = if tls::received_alert(error).is_some() { TlsUse::Refused } else { TlsUse::Failed };
             facts.error = Some(reason.clone());
+            facts.alert = tls::received_alert(error).map(u8::from);
             observation.outcome = Outcome::TlsFailed;
         }
         None => observation.outcome = Outcome::Closed,

@@ -39,6 +39,9 @@ pub(crate) trait Network: Send + Sync + 'static {
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Takes what lies in the receive queue, without waiting and whatever the readiness told so far; how much it was.
     fn take_now(&mut self, buffer: &mut [u8]) -> usize;
+
+    /// Our own address on it.
+    fn local_ip(&self) -> Option<IpAddr>;
 }
 
 /// Why there is no connection.
@@ -269,6 +272,10 @@ fn past_soft_errors<T>(mut call: impl FnMut() -> Poll<io::Result<T>>) -> Poll<io
 impl Stream for Tcp {
     fn take_now(&mut self, buffer: &mut [u8]) -> usize {
         io::Read::read(&mut &*SockRef::from(&self.0), buffer).unwrap_or(0)
+    }
+
+    fn local_ip(&self) -> Option<IpAddr> {
+        self.0.local_addr().ok().map(|address| address.ip())
     }
 }
 

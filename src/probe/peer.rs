@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -10,9 +11,10 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
+use super::log::Log;
 use super::network::Stream;
 use super::tls::Sniffer;
-use crate::observation::Received;
+use crate::observation::{Event, Received};
 
 /// How much is read at once. It lives on the stack for the length of one poll: a waiting peer costs no buffer.
 const CHUNK: usize = 4096;
@@ -29,6 +31,11 @@ pub(super) enum Link<S> {
 /// A connection and what has come over it.
 pub(super) struct Peer<S> {
     link: Link<S>,
+    talk: Talk,
+}
+
+/// What has been said so far, which outlives a connection that goes on inside TLS.
+pub(super) struct Talk {
     /// The start of the connect, from which arrivals are counted.
     begun: Instant,
     /// When the peer could first speak.
@@ -36,6 +43,9 @@ pub(super) struct Peer<S> {
     received: Received,
     /// How much came, also of what was dropped.
     heard: usize,
+    /// What came after the last reply that was taken.
+    early: Vec<u8>,
+    log: Log,
 }
 
 /// What one wait for the peer came to.
@@ -49,8 +59,14 @@ pub(super) enum Heard<T> {
 }
 
 impl<S: Stream> Peer<S> {
-    pub(super) fn new(link: Link<S>, begun: Instant, ready: Instant) -> Self {
-        Self { link, begun, ready, received: Received::default(), heard: 0 }
+    pub(super) fn new(link: Link<S>, begun: Instant, ready: Instant, log: Log) -> Self {
+        let talk = Talk { begun, ready, received: Received::default(), heard: 0, early: Vec::new(), log };
+        Self { link, talk }
+    }
+
+    /// Goes on with a talk over another link.
+    pub(super) fn resume(link: Link<S>, talk: Talk) -> Self {
+        Self { link, talk }
     }
 
     /// Waits for bytes and hands them to `take`.
@@ -59,39 +75,73 @@ impl<S: Stream> Peer<S> {
             let mut chunk = [0; CHUNK];
             let mut buffer = ReadBuf::new(&mut chunk);
             match ready!(self.link.poll_read(cx, &mut buffer)) {
-                Ok(()) if buffer.filled().is_empty() => Poll::Ready(Heard::End),
+                Ok(()) if buffer.filled().is_empty() => Poll::Ready(self.end()),
                 Ok(()) => {
-                    self.keep(buffer.filled());
+                    self.talk.keep(buffer.filled());
                     Poll::Ready(Heard::Bytes(take(buffer.filled())))
                 }
                 // TLS that ends without close_notify: common, and no news (RFC 8446 §6.1 asks for it in vain).
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Heard::End),
-                Err(error) => Poll::Ready(Heard::Broken(error)),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(self.end()),
+                Err(error) => {
+                    self.talk.log.note(|| Event::Broken(super::tls::reason(&error)));
+                    Poll::Ready(Heard::Broken(error))
+                }
             }
         })
         .await
     }
 
+    fn end<T>(&self) -> Heard<T> {
+        self.talk.log.note(|| Event::Ended);
+        Heard::End
+    }
+
     /// Keeps bytes as if they had just been heard.
     pub(super) fn keep(&mut self, bytes: &[u8]) {
-        self.received.push(bytes, self.begun.elapsed());
-        self.heard = self.heard.saturating_add(bytes.len());
+        self.talk.keep(bytes);
     }
 
     pub(super) fn ready(&self) -> Instant {
-        self.ready
+        self.talk.ready
     }
 
     pub(super) fn heard(&self) -> usize {
-        self.heard
+        self.talk.heard
     }
 
     pub(super) fn received(&self) -> &Received {
-        &self.received
+        &self.talk.received
+    }
+
+    /// What came after the last reply that was taken.
+    pub(super) fn early(&self) -> &[u8] {
+        &self.talk.early
+    }
+
+    /// Sets aside what came after a reply; gives back what was there before.
+    pub(super) fn set_early(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+        std::mem::replace(&mut self.talk.early, bytes)
+    }
+
+    /// Our own address on this connection.
+    pub(super) fn local_ip(&self) -> Option<IpAddr> {
+        match &self.link {
+            Link::Plain(stream) => stream.local_ip(),
+            Link::Tls(stream) => stream.get_ref().0.stream().local_ip(),
+        }
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.link, Link::Plain(_))
+    }
+
+    pub(super) fn log(&self) -> &Log {
+        &self.talk.log
     }
 
     /// Says something. If it cannot be said the connection is gone, which the next wait will tell.
     pub(super) async fn say(&mut self, words: &[u8]) {
+        self.talk.log.note(|| Event::Said(words.to_vec()));
         drop(match &mut self.link {
             Link::Plain(stream) => stream.write_all(words).await,
             Link::Tls(stream) => match stream.write_all(words).await {
@@ -123,7 +173,7 @@ impl<S: Stream> Peer<S> {
             let count = match &mut self.link {
                 Link::Plain(stream) => {
                     let count = stream.take_now(&mut chunk);
-                    self.keep(&chunk[..count]);
+                    self.talk.keep(&chunk[..count]);
                     count
                 }
                 Link::Tls(stream) => stream.get_mut().0.stream_mut().take_now(&mut chunk),
@@ -134,8 +184,28 @@ impl<S: Stream> Peer<S> {
         }
     }
 
-    pub(super) fn into_parts(self) -> (Link<S>, Received) {
-        (self.link, self.received)
+    pub(super) fn into_parts(self) -> (Link<S>, Talk) {
+        (self.link, self.talk)
+    }
+}
+
+impl Talk {
+    fn keep(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.log.note(|| Event::Heard(bytes.to_vec()));
+        self.received.push(bytes, self.begun.elapsed());
+        self.heard = self.heard.saturating_add(bytes.len());
+    }
+
+    pub(super) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Everything that the peer said.
+    pub(super) fn into_received(self) -> Received {
+        self.received
     }
 }
 

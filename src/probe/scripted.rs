@@ -365,6 +365,9 @@ async fn say(pipe: &mut (impl AsyncWrite + Unpin), words: &[u8]) -> bool {
     pipe.write_all(words).await.is_ok() && pipe.flush().await.is_ok()
 }
 
+/// Where we connect from.
+const OURS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 200));
+
 /// Our side of a connection to a scripted peer.
 #[derive(Debug)]
 pub(crate) struct ScriptedStream {
@@ -380,6 +383,10 @@ impl Stream for ScriptedStream {
             Poll::Ready(Ok(())) => buffer.filled().len(),
             Poll::Ready(Err(_)) | Poll::Pending => 0,
         }
+    }
+
+    fn local_ip(&self) -> Option<IpAddr> {
+        Some(OURS)
     }
 }
 

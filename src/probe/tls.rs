@@ -24,8 +24,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::network::Stream;
+use super::peer::Link;
 use super::{certificate, protocol};
-use crate::observation::{CertificateStatus, TlsFacts, TlsUse};
+use crate::observation::{CertificateStatus, Legacy, TlsFacts, TlsUse};
 
 /// What all handshakes of a scan share.
 #[derive(Debug, Clone)]
@@ -42,20 +44,52 @@ pub(super) struct Server<'a> {
     pub(super) name: Option<&'a str>,
     /// Whether the name is said in the hello; addresses never are (RFC 6066 §3).
     pub(super) sni: bool,
+    /// What a session with it is called.
+    pub(super) tls: TlsUse,
+}
+
+/// What is said first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hello {
+    /// TLS 1.2 and 1.3.
+    Modern,
+}
+
+impl Hello {
+    /// What it offers, for people.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Modern => "TLS 1.2 and 1.3",
+        }
+    }
+
+    /// What to say where it is refused for being too modern.
+    pub(super) const fn older(self) -> Option<Self> {
+        match self {
+            Self::Modern => None,
+        }
+    }
+}
+
+/// Why there is no session, as far as that decides what is tried next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The peer knows no such name and may answer without one (alert 112, RFC 6066 §3).
+    UnknownName,
+    /// An older client may be answered.
+    TooModern,
+    /// Anything else.
+    Other,
 }
 
 /// What came of a handshake.
 pub(super) enum Handshake<S> {
     /// A session, and what was learnt.
-    Done(Box<TlsStream<Sniffer<S>>>, Box<TlsFacts>),
+    Done(Link<S>, Box<TlsFacts>),
     /// The peer speaks plain text: the connection, and what it said.
     Plain(S, Vec<u8>),
     /// No session.
-    Failed {
-        facts: Box<TlsFacts>,
-        /// Whether the peer knows no such name and may answer without one (alert 112, RFC 6066 §3).
-        unrecognized_name: bool,
-    },
+    Failed { facts: Box<TlsFacts>, refusal: Refusal },
 }
 
 impl TlsClient {
@@ -73,11 +107,20 @@ impl TlsClient {
     }
 
     /// Shakes hands by the deadline.
-    pub(super) async fn handshake<S>(&self, stream: S, server: Server<'_>, deadline: Instant) -> Handshake<S>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let name = server.name;
+    pub(super) async fn handshake<S: Stream>(
+        &self,
+        stream: S,
+        hello: Hello,
+        server: Server<'_>,
+        deadline: Instant,
+    ) -> Handshake<S> {
+        match hello {
+            Hello::Modern => self.modern(stream, server, deadline).await,
+        }
+    }
+
+    async fn modern<S: Stream>(&self, stream: S, server: Server<'_>, deadline: Instant) -> Handshake<S> {
+        let (name, tls) = (server.name, server.tls);
         let recorder = Arc::new(Recorder::new(Arc::clone(&self.provider)));
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(Arc::<Recorder>::clone(&recorder));
@@ -86,8 +129,8 @@ impl TlsClient {
         let connect = TlsConnector::from(Arc::new(config)).connect(server, Sniffer::new(stream)).into_fallible();
         match timeout_at(deadline, connect).await {
             Ok(Ok(stream)) => {
-                let facts = established(&stream, &recorder, name);
-                Handshake::Done(Box::new(stream), Box::new(facts))
+                let facts = established(&stream, &recorder, name, tls);
+                Handshake::Done(Link::Tls(Box::new(stream)), Box::new(facts))
             }
             Ok(Err((error, sniffer))) => {
                 if sniffer.plain.is_empty() {
@@ -99,15 +142,21 @@ impl TlsClient {
             Err(_) => {
                 let mut facts = recorder.facts(TlsUse::Failed, name);
                 facts.error = Some("stalled: no end of the handshake before the deadline".into());
-                Handshake::Failed { facts: Box::new(facts), unrecognized_name: false }
+                Handshake::Failed { facts: Box::new(facts), refusal: Refusal::Other }
             }
         }
     }
+
+    /// Whether TLS 1.1 and older would be spoken, and with which suite; the connection ends with that.
+    pub(super) async fn ask_for_old<S: Stream>(&self, stream: S, name: Option<&str>, deadline: Instant) -> Legacy {
+        drop((stream, name, deadline));
+        Legacy::Refused("not asked".into())
+    }
 }
 
-fn established<S>(stream: &TlsStream<Sniffer<S>>, recorder: &Recorder, name: Option<&str>) -> TlsFacts {
+fn established<S>(stream: &TlsStream<Sniffer<S>>, recorder: &Recorder, name: Option<&str>, tls: TlsUse) -> TlsFacts {
     let (_, session) = stream.get_ref();
-    let mut facts = recorder.facts(TlsUse::Implicit, name);
+    let mut facts = recorder.facts(tls, name);
     facts.version = session.protocol_version().and_then(|version| match version {
         ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
         ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
@@ -125,8 +174,20 @@ fn failed<S>(error: &io::Error, peer_spoke: bool, recorder: &Recorder, name: Opt
     let refused = alert.is_some() || (!peer_spoke && is_hang_up(error));
     let mut facts = recorder.facts(if refused { TlsUse::Refused } else { TlsUse::Failed }, name);
     facts.error = Some(reason(error));
-    Handshake::Failed { facts: Box::new(facts), unrecognized_name: alert == Some(AlertDescription::UnrecognisedName) }
+    facts.alert = alert.map(u8::from);
+    let refusal = match (alert, rustls_error(error)) {
+        (Some(AlertDescription::UnrecognisedName), _) => Refusal::UnknownName,
+        (Some(alert), _) if IS_TOO_MODERN.contains(&u8::from(alert)) => Refusal::TooModern,
+        (None, Some(rustls::Error::PeerIncompatible(_))) => Refusal::TooModern,
+        (None, None) if !peer_spoke && is_hang_up(error) => Refusal::TooModern,
+        _ => Refusal::Other,
+    };
+    Handshake::Failed { facts: Box::new(facts), refusal }
 }
+
+/// What servers of the past say to a modern hello: `handshake_failure`, `illegal_parameter`, `protocol_version`,
+/// `insufficient_security`, `internal_error` (RFC 8446 §6.2).
+const IS_TOO_MODERN: [u8; 5] = [40, 47, 70, 71, 80];
 
 /// The alert that the peer ended the session with.
 pub(super) fn received_alert(error: &io::Error) -> Option<AlertDescription> {
@@ -303,6 +364,10 @@ pub(super) struct Sniffer<S> {
 impl<S> Sniffer<S> {
     fn new(stream: S) -> Self {
         Self { stream, seen: false, plain: Vec::new() }
+    }
+
+    pub(super) fn stream(&self) -> &S {
+        &self.stream
     }
 
     pub(super) fn stream_mut(&mut self) -> &mut S {

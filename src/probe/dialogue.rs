@@ -1,0 +1,207 @@
+//! What is asked after the greeting: EHLO or FEAT, STARTTLS or AUTH TLS, and the same again inside.
+//!
+//! Only after a final `220`, one command at a time, and never a login but the anonymous one that was asked for. Nothing is
+//! pipelined: EHLO and STARTTLS must each be the last of what is sent at once (RFC 2920 §3.1), and FTP offers no such thing.
+//! What a server refuses is an answer like any other, and the rest is asked all the same.
+
+mod ftp;
+mod smtp;
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use self::smtp::say_hello;
+use super::identity::address_literal;
+use super::network::{Network, Stream};
+use super::peer::{Heard, Peer, Talk};
+use super::reply::{Progress, ReplyReader};
+use super::secure::Door;
+use super::{Prober, protocol};
+use crate::config::Depth;
+use crate::observation::{Dialogue, Event, Observation, Outcome, Protocol, Reply, TlsFacts, TlsUse};
+use crate::target::Place;
+
+/// Ready for us (RFC 959 §5.4, RFC 5321 §4.2.3).
+const READY: u16 = 220;
+
+/// The server takes AUTH (RFC 4217 §4).
+const SECURITY_ACCEPTED: u16 = 234;
+
+/// No more of one answer is listened to.
+const MAX_ANSWER: usize = 256 * 1024;
+
+/// Why a dialogue ends before everything was asked.
+type BrokenOff = Cow<'static, str>;
+
+impl<N: Network> Prober<N> {
+    /// Asks what there is to be asked, and goes inside TLS where that is wanted and offered. Without a peer the connection
+    /// went with a failed handshake.
+    pub(super) async fn go_deeper(
+        &self,
+        mut peer: Peer<N::Stream>,
+        place: &Place,
+        observation: &mut Observation,
+    ) -> Result<Peer<N::Stream>, Talk> {
+        let is_mute = observation.outcome == Outcome::Silent && peer.received().is_empty();
+        if is_mute && peer.is_plain() && self.settings.depth > Depth::Greeting {
+            peer = self.try_tls_on_a_silent_port(peer, place, observation).await?;
+        }
+        if observation.outcome != Outcome::Greeted || observation.code != Some(READY) {
+            return Ok(peer);
+        }
+        let mut dialogue = Dialogue::default();
+        let result = if place.service.is_ftp() {
+            self.talk_ftp(peer, place, observation, &mut dialogue).await
+        } else {
+            self.talk_smtp(peer, place, observation, &mut dialogue).await
+        };
+        dialogue.settle();
+        observation.dialogue = Some(Box::new(dialogue));
+        result
+    }
+
+    /// A server that waits for us to speak may be waiting for a `ClientHello`.
+    async fn try_tls_on_a_silent_port(
+        &self,
+        peer: Peer<N::Stream>,
+        place: &Place,
+        observation: &mut Observation,
+    ) -> Result<Peer<N::Stream>, Talk> {
+        let mut peer = match self.upgrade(peer, Door::Open, place, observation).await {
+            Ok(peer) => peer,
+            Err(talk) => {
+                // An alert is TLS; nothing, or a hang-up, is what it was before.
+                let facts = observation.tls.as_deref();
+                if facts.is_some_and(|facts| facts.version.is_some() || facts.alert.is_some()) {
+                    observation.outcome = Outcome::OtherProtocol;
+                    observation.protocol = Some(Protocol::Tls);
+                }
+                return Err(talk);
+            }
+        };
+        self.hear_greeting(&mut peer, Instant::now(), observation).await;
+        if observation.outcome == Outcome::OtherProtocol && observation.protocol.is_none() {
+            observation.protocol = protocol::name(peer.received().bytes());
+        }
+        Ok(peer)
+    }
+
+    /// Who we say we are: never what the peer is called, also where that is our own name.
+    fn our_name(&self, peer: &Peer<N::Stream>, place: &Place, observation: &Observation) -> String {
+        let greeting = observation.greeting().to_ascii_lowercase();
+        let is_theirs = |name: &&String| {
+            place.name.as_deref().is_some_and(|theirs| theirs.eq_ignore_ascii_case(name))
+                || greeting
+                    .split(|byte| byte.is_ascii_whitespace() || *byte == b'-')
+                    .any(|word| word.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        let own = self.settings.ehlo_name.as_ref().filter(|name| !is_theirs(name)).cloned();
+        own.unwrap_or_else(|| address_literal(peer.local_ip().unwrap_or(IpAddr::from([127, 0, 0, 1]))))
+    }
+
+    /// Goes the way that was gone before, up to where a `ClientHello` is due; none where it does not lead there this time.
+    pub(super) async fn walk_to(&self, door: Door, peer: &mut Peer<N::Stream>, place: &Place) -> Option<()> {
+        let mut again = Observation::new(
+            std::time::SystemTime::UNIX_EPOCH,
+            Some(place.ip),
+            place.port,
+            place.service,
+            Outcome::Silent,
+        );
+        self.hear_greeting(peer, peer.ready(), &mut again).await;
+        if again.code != Some(READY) {
+            return None;
+        }
+        again.received = peer.received().clone();
+        let (patience, mut unused) = (self.patience(place.service), Dialogue::default());
+        let (reply, yes) = match door {
+            Door::Open => return Some(()),
+            Door::Starttls => {
+                let name = self.our_name(peer, place, &again);
+                say_hello(peer, &name, patience, &mut unused).await.ok()?;
+                (ask(peer, "STARTTLS", patience, &mut unused).await.ok()?, READY)
+            }
+            Door::Auth(mechanism) => {
+                (ask(peer, &format!("AUTH {mechanism}"), patience, &mut unused).await.ok()?, SECURITY_ACCEPTED)
+            }
+        };
+        (reply.code == yes).then_some(())
+    }
+}
+
+/// Writes down the answer to STARTTLS or AUTH; whether a handshake follows.
+fn is_let_in<S: Stream>(
+    peer: &mut Peer<S>,
+    reply: Reply,
+    yes: u16,
+    observation: &mut Observation,
+    dialogue: &mut Dialogue,
+) -> bool {
+    let code = reply.code;
+    dialogue.upgrade = Some(reply);
+    if code != yes {
+        let mut facts = TlsFacts::new(TlsUse::Refused);
+        facts.error = Some(format!("refused with {code}").into());
+        observation.tls = Some(Box::new(facts));
+        return false;
+    }
+    // Nothing may stand between this answer and the handshake: whatever does was not said inside TLS.
+    dialogue.injected = peer.set_early(Vec::new());
+    true
+}
+
+fn broken_off<S>(peer: Peer<S>, why: BrokenOff, dialogue: &mut Dialogue) -> Peer<S> {
+    dialogue.broken_off = Some(why);
+    peer
+}
+
+/// One command and its answer. What had come before it was not asked for.
+async fn ask<S: Stream>(
+    peer: &mut Peer<S>,
+    command: &str,
+    patience: Duration,
+    dialogue: &mut Dialogue,
+) -> Result<Reply, BrokenOff> {
+    let deadline = Instant::now() + patience;
+    dialogue.unasked.extend(peer.set_early(Vec::new()));
+    peer.say(format!("{command}\r\n").as_bytes()).await;
+    let verb = || command.split(' ').next().unwrap_or_default();
+    let (mut reader, mut bytes, before) = (ReplyReader::default(), Vec::new(), peer.heard());
+    let mut keep = |part: &[u8]| bytes.extend(part.iter().take(Reply::LIMIT.saturating_sub(bytes.len())));
+    loop {
+        let take = |chunk: &[u8]| match reader.read(chunk) {
+            Progress::Complete { code, used } => {
+                keep(&chunk[..used]);
+                Some(Ok((code, chunk[used..].to_vec())))
+            }
+            Progress::Incomplete => {
+                keep(chunk);
+                None
+            }
+            Progress::NotAReply => Some(Err(())),
+        };
+        let heard = timeout_at(deadline, peer.hear(take)).await;
+        match heard {
+            Ok(Heard::Bytes(None)) if peer.heard() - before > MAX_ANSWER => {
+                return Err(format!("no end of the answer to {}", verb()).into());
+            }
+            Ok(Heard::Bytes(None)) => {}
+            Ok(Heard::Bytes(Some(Ok((code, early))))) => {
+                peer.set_early(early);
+                return Ok(Reply { code, bytes });
+            }
+            Ok(Heard::Bytes(Some(Err(())))) => return Err(format!("no reply in answer to {}", verb()).into()),
+            Ok(Heard::End) => return Err(format!("closed in answer to {}", verb()).into()),
+            Ok(Heard::Broken(error)) => {
+                return Err(format!("{} in answer to {}", super::tls::reason(&error), verb()).into());
+            }
+            Err(_) => {
+                peer.log().note(|| Event::GaveUp);
+                return Err(format!("no answer to {} in {} s", verb(), patience.as_secs()).into());
+            }
+        }
+    }
+}
