@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use hailer::{Canary, Limit, Ports, Rate, Shard};
 
+use super::check::CheckArgs;
 use super::demo::DemoArgs;
 use super::fleet::FleetArgs;
 use super::given::Given;
@@ -25,6 +26,8 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Sweep networks and hosts: one row for every endpoint that a connection was made to, or that could not be tried.
     Scan(Box<ScanArgs>),
+    /// Look at one host in depth: what DNS says of it, what each port answers, what is wrong, and what to do.
+    Check(Box<CheckArgs>),
     /// See it work: sweep a simulated fleet on this machine, and compare every row with the truth.
     Demo(DemoArgs),
     /// Serve a simulated fleet of FTP and mail servers on loopback addresses, for this or any other tool to sweep.
@@ -260,7 +263,7 @@ pub(super) enum ProfileArg {
 }
 
 /// What may stand behind EHLO (RFC 5321 §4.1.1.1): a domain with a dot, or an address literal.
-fn ehlo_name(word: &str) -> Result<String, String> {
+pub(super) fn ehlo_name(word: &str) -> Result<String, String> {
     hailer::is_ehlo_name(word)
         .then(|| word.to_owned())
         .ok_or_else(|| "write a host name with a dot, as scan.example.net, or an address literal, as [10.0.0.5] or [IPv6:2001:db8::5]".to_owned())
@@ -290,7 +293,7 @@ fn canary(word: &str) -> Result<Canary, String> {
 }
 
 /// A DNS server's address, with its port if that is not 53 (RFC 1035 §4.2).
-fn resolver(word: &str) -> Result<SocketAddr, String> {
+pub(super) fn resolver(word: &str) -> Result<SocketAddr, String> {
     let bare = word.strip_prefix('[').and_then(|word| word.strip_suffix(']')).unwrap_or(word);
     let address = bare.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53)).ok();
     address

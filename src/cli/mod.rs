@@ -4,6 +4,7 @@
 
 mod args;
 mod beside;
+mod check;
 mod demo;
 mod display;
 mod fleet;
@@ -37,6 +38,8 @@ enum Ended {
     Done,
     /// Stopped early on request.
     Stopped,
+    /// Done, and something must be mended.
+    Findings,
 }
 
 impl From<Ended> for ExitCode {
@@ -44,6 +47,7 @@ impl From<Ended> for ExitCode {
         match ended {
             Ended::Done => Self::SUCCESS,
             Ended::Stopped => Self::from(3),
+            Ended::Findings => Self::from(5),
         }
     }
 }
@@ -83,6 +87,7 @@ impl From<Error> for Failure {
 pub(crate) fn run() -> ExitCode {
     let result = match Args::read().command {
         Command::Scan(args) => scan::run(*args),
+        Command::Check(args) => check::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Fleet(args) => fleet::run(&args),
     };

@@ -210,6 +210,6 @@ pub(super) fn raise_open_file_limit() {
 }
 
 /// What the machine did not give us to begin with: files, signals, a thread.
-fn cannot_start(error: &std::io::Error) -> Failure {
+pub(super) fn cannot_start(error: &std::io::Error) -> Failure {
     Failure::failed(format!("cannot start: {error}; see what `ulimit -a` allows"))
 }

@@ -1,0 +1,278 @@
+//! What happened at one endpoint, moment by moment: what we said (`>`), what the server said (`<`), and the rest (`*`).
+//!
+//! Every line of a peer is escaped, and there is an end to how many of them are shown.
+
+use std::time::{Duration, SystemTime};
+
+use hailer::Observation;
+use hailer::observation::{Certificate, CertificateStatus, Event, TlsFacts};
+use hailer::output::escape::escape;
+use hailer::output::{Cell, Column, Timestamp, hex};
+
+use super::page::Page;
+
+/// So many lines of one side are shown in a row; FEAT and EHLO have up to thirty.
+const MAX_LINES: usize = 40;
+
+/// So many bytes of one line are shown: what RFC 5321 §4.5.3.1.5 allows a reply.
+const MAX_LINE: usize = 512;
+
+/// So many names of a certificate are shown.
+const MAX_NAMES: usize = 12;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Tells an endpoint's story.
+pub(super) fn tell(row: &Observation, page: &mut Page) {
+    let Some(transcript) = row.transcript.as_deref() else { return };
+    let mut certificate = row.tls.as_deref().filter(|facts| !facts.chain.is_empty());
+    let mut said = Speech::default();
+    for moment in transcript.moments() {
+        let at = moment.at.as_millis();
+        let words = match &moment.event {
+            Event::Said(bytes) => {
+                said.add(at, '>', bytes, page);
+                continue;
+            }
+            Event::Heard(bytes) => {
+                said.add(at, '<', bytes, page);
+                continue;
+            }
+            Event::Dialled(to) => format!("connecting to {to}"),
+            Event::Connected => "connected".to_owned(),
+            Event::NotConnected(why) => format!("not connected: {}", escape(why.as_bytes())),
+            Event::Hello(kind) => format!("TLS: we offer {kind}"),
+            Event::Secured(facts) => format!("TLS: agreed on {}", escape(facts.as_bytes())),
+            Event::NotSecured(why) => format!("TLS: not agreed: {}", escape(why.as_bytes())),
+            Event::Ended => "they closed".to_owned(),
+            Event::Broken(why) => format!("the connection broke: {}", escape(why.as_bytes())),
+            Event::GaveUp => "nothing more came in time".to_owned(),
+            Event::Closed => "we closed".to_owned(),
+        };
+        said.flush(page);
+        page.moment(Some(at), '*', &words);
+        if matches!(moment.event, Event::Secured(_) | Event::NotSecured(_))
+            && let Some(facts) = certificate.take()
+        {
+            tell_certificate(row, facts, page);
+        }
+    }
+    said.flush(page);
+    if transcript.is_truncated() {
+        page.moment(None, '*', "more happened than is kept");
+    }
+}
+
+/// What one side says, until the other does or something happens. Lines that come in pieces are put together.
+#[derive(Default)]
+struct Speech {
+    at: u128,
+    who: Option<char>,
+    bytes: Vec<u8>,
+}
+
+impl Speech {
+    fn add(&mut self, at: u128, who: char, bytes: &[u8], page: &mut Page) {
+        if self.who != Some(who) || self.bytes.ends_with(b"\n") {
+            self.flush(page);
+            (self.at, self.who) = (at, Some(who));
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn flush(&mut self, page: &mut Page) {
+        let Some(who) = self.who.take() else { return };
+        let text = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes);
+        let mut lines = text.split(|byte| *byte == b'\n');
+        for (number, line) in lines.by_ref().take(MAX_LINES).enumerate() {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let shown = escape(&line[..line.len().min(MAX_LINE)]);
+            let more = line.len().saturating_sub(MAX_LINE);
+            let shown = if more > 0 { format!("{shown}… {more} bytes more") } else { shown };
+            page.moment((number == 0).then_some(self.at), who, &shown);
+        }
+        match lines.count() {
+            0 => {}
+            more => page.moment(None, who, &format!("… {more} lines more")),
+        }
+        self.bytes.clear();
+    }
+}
+
+fn tell_certificate(row: &Observation, facts: &TlsFacts, page: &mut Page) {
+    let Some(leaf) = facts.chain.first() else { return };
+    let mut fact = |label: &str, words: &str| page.moment(None, '*', &format!("{label:<12} {words}"));
+    fact("certificate", &shown(Column::CertSubject.cell(row)).unwrap_or_else(|| "without a subject".into()));
+    if !leaf.names.is_empty() {
+        fact("for", &names(&leaf.names));
+    }
+    if let Some(words) = validity(leaf, row.time) {
+        fact("valid", &words);
+    }
+    let key = [Column::CertKey, Column::CertSignature].map(|column| shown(column.cell(row)).unwrap_or_default());
+    fact("key", &format!("{}, signed with {}", key[0], key[1]));
+    if let Some(issuer) = shown(Column::CertIssuer.cell(row)) {
+        fact("issued by", &issuer);
+    }
+    match facts.chain.len() {
+        1 => {}
+        more => fact("chain", &format!("{more} certificates")),
+    }
+    fact("SHA-256", &hex(&leaf.sha256));
+    if let Some(status) = facts.status {
+        fact("judged", judged(status));
+    }
+}
+
+/// What a certificate's status means.
+pub(super) const fn judged(status: CertificateStatus) -> &'static str {
+    match status {
+        CertificateStatus::Valid => "valid",
+        CertificateStatus::Malformed => "malformed: it cannot be read",
+        CertificateStatus::NotYetValid => "not valid yet",
+        CertificateStatus::Expired => "expired",
+        CertificateStatus::SelfSigned => "signed by itself: nobody vouches for it",
+        CertificateStatus::Untrusted => "untrusted: no chain leads to a known root",
+        CertificateStatus::NameMismatch => "for other names than the one asked for",
+        CertificateStatus::BadSignature => "not proved: the server may not hold its key",
+    }
+}
+
+/// From when to when, and how that lies to the time of the probe.
+fn validity(leaf: &Certificate, now: SystemTime) -> Option<String> {
+    let day = |time| Timestamp::seconds(time).map(|time| time.to_string()[..10].to_owned());
+    let (from, to) = (day(leaf.not_before?)?, day(leaf.not_after?)?);
+    let days = |span: Duration| match span.as_secs() / DAY.as_secs() {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    };
+    let left = match leaf.not_after?.duration_since(now) {
+        Ok(left) => format!("{} left", days(left)),
+        Err(over) => format!("expired {} ago", days(over.duration())),
+    };
+    Some(format!("{from} to {to}, {left}"))
+}
+
+fn names(all: &[String]) -> String {
+    let shown: Vec<_> = all.iter().take(MAX_NAMES).map(|name| escape(name.as_bytes())).collect();
+    let more = all.len().saturating_sub(MAX_NAMES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    shown.join(", ") + &more
+}
+
+/// A cell as text, escaped.
+pub(super) fn shown(cell: Cell<'_>) -> Option<String> {
+    match cell {
+        Cell::Empty | Cell::Flag | Cell::List(_) | Cell::Findings(_) | Cell::Millis(_) => None,
+        Cell::Integer(number) => Some(number.to_string()),
+        Cell::Time(time) => Some(time.to_string()),
+        Cell::Ip(ip) => Some(ip.to_string()),
+        Cell::Word(word) => Some(word.to_owned()),
+        Cell::Hash(hash) => Some(hex(hash)),
+        Cell::Text(text) => Some(escape(text.as_bytes())),
+        Cell::Bytes(bytes) => Some(escape(bytes)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hailer::observation::{TlsUse, Transcript};
+
+    use super::super::hand_made::{certified, greeted};
+    use super::*;
+
+    fn told(row: &Observation) -> String {
+        let mut page = Page::new(100);
+        tell(row, &mut page);
+        page.into_text()
+    }
+
+    fn with(mut row: Observation, events: &[(u64, Event)]) -> Observation {
+        let mut transcript = Transcript::default();
+        for (at, event) in events {
+            transcript.push(Duration::from_millis(*at), event.clone());
+        }
+        row.transcript = Some(Box::new(transcript));
+        row
+    }
+
+    fn said(words: &str) -> Event {
+        Event::Said(words.as_bytes().to_vec())
+    }
+
+    fn heard(words: &str) -> Event {
+        Event::Heard(words.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn both_sides_are_told_line_by_line() {
+        let row = with(
+            greeted(25, "220 mx.example ESMTP\r\n"),
+            &[
+                (0, Event::Dialled("192.0.2.5:25".parse().unwrap())),
+                (12, Event::Connected),
+                (20, heard("220 mx.exa")),
+                (25, heard("mple ESMTP\r\n")),
+                (26, said("EHLO probe.example\r\n")),
+                (40, heard("250-mx.example\r\n250-SIZE 1000\r\n250 \x1b[2JHELP\r\n")),
+                (41, said("QUIT\r\n")),
+                (60, heard("221 bye\n")),
+                (61, Event::Ended),
+                (61, Event::Closed),
+            ],
+        );
+        let expected = "      0 ms * connecting to 192.0.2.5:25
+     12 ms * connected
+     20 ms < 220 mx.example ESMTP
+     26 ms > EHLO probe.example
+     40 ms < 250-mx.example
+           < 250-SIZE 1000
+           < 250 \\x1b[2JHELP
+     41 ms > QUIT
+     60 ms < 221 bye
+     61 ms * they closed
+     61 ms * we closed
+";
+        assert_eq!(told(&row), expected);
+    }
+
+    #[test]
+    fn a_certificate_is_summed_up_once() {
+        let mut row = certified(greeted(465, "220 ready\r\n"), &["mail.example", "*.mail.example"]);
+        row.tls.as_mut().unwrap().status = Some(CertificateStatus::Expired);
+        let mut row = with(
+            row,
+            &[
+                (30, Event::Hello("TLS 1.2 and 1.3")),
+                (60, Event::Secured("TLSv1.3 TLS_AES_128_GCM_SHA256 X25519".into())),
+                (70, Event::Hello("at most TLS 1.1")),
+                (80, Event::NotSecured("alert protocol_version".into())),
+            ],
+        );
+        let expected = "     30 ms * TLS: we offer TLS 1.2 and 1.3
+     60 ms * TLS: agreed on TLSv1.3 TLS_AES_128_GCM_SHA256 X25519
+           * certificate  CN=mail.example
+           * for          mail.example, *.mail.example
+           * valid        1970-01-01 to 1970-01-31, 30 days left
+           * key          RSA 2048, signed with sha256WithRSAEncryption
+           * issued by    CN=authority
+           * SHA-256      0000000000000000000000000000000000000000000000000000000000000000
+           * judged       expired
+     70 ms * TLS: we offer at most TLS 1.1
+     80 ms * TLS: not agreed: alert protocol_version
+";
+        assert_eq!(told(&row), expected);
+        row.time += 31 * DAY;
+        assert!(told(&row).contains("1970-01-31, expired 1 day ago\n"));
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_shown() {
+        let mut row = greeted(25, "");
+        row.tls = Some(Box::new(TlsFacts::new(TlsUse::NotOffered)));
+        let row = with(row, &[(1, heard(&"250-x\r\n".repeat(50))), (2, said(&"y".repeat(600)))]);
+        let text = told(&row);
+        assert_eq!(text.matches("< 250-x").count(), MAX_LINES);
+        assert!(text.contains("< … 10 lines more\n") && text.contains("y… 88 bytes"), "{text}");
+    }
+}
