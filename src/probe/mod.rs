@@ -114,7 +114,7 @@ impl<N: Network> Prober<N> {
             // The larger part of a probe's state begins here and is needed only where something stands to be talked to.
             parting = self.converse(peer, place, &mut observation).await;
         }
-        if self.settings.depth == Depth::Tls && observation.tls.as_deref().is_some_and(is_to_be_asked_for_old_tls) {
+        if self.settings.depth == Depth::Tls && is_to_be_asked_for_old_tls(&observation) {
             if let Some(parting) = parting.take() {
                 Box::pin(parting.see_out()).await;
             }
