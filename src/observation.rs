@@ -3,12 +3,16 @@
 //! The probe fills in what it saw, classification adds what that means, an output writes it down. Nothing here does
 //! anything; what befell an endpoint is data, never an error.
 
+mod certificate;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+pub use self::certificate::{Certificate, CertificateStatus, CertificateVerdict, Key, KeyKind};
 
 /// The service that is expected at a port, which decides who speaks first and whether TLS comes before everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -345,74 +349,21 @@ pub struct TlsFacts {
     pub group: Option<String>,
     /// Why the handshake did not end, in a few words.
     pub error: Option<Cow<'static, str>>,
-    /// The certificates as sent, the server's own first.
-    pub chain: Vec<Certificate>,
-    /// Whether the chain is trusted and fits, and if not, the first reason.
-    pub status: Option<CertificateStatus>,
+    /// The certificates as sent, the server's own first; shared by all endpoints that show them.
+    pub chain: Arc<[Arc<Certificate>]>,
+    /// Whether the chain is trusted and fits, and whatever speaks against it; none where there is no certificate.
+    pub verdict: Option<CertificateVerdict>,
 }
 
 impl TlsFacts {
     /// Facts of a TLS use of which nothing else is known.
     pub fn new(tls: TlsUse) -> Self {
-        Self { tls, version: None, cipher: None, group: None, error: None, chain: Vec::new(), status: None }
+        Self { tls, version: None, cipher: None, group: None, error: None, chain: Arc::default(), verdict: None }
     }
-}
 
-/// One certificate, as far as it could be read: a broken part is absent, the rest is kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Certificate {
-    /// The subject's distinguished name, RFC 4514 style.
-    pub subject: Option<String>,
-    /// The issuer's distinguished name, RFC 4514 style.
-    pub issuer: Option<String>,
-    /// Subject alternative names: DNS names and addresses; the common name where there are none.
-    pub names: Vec<String>,
-    /// Start of validity.
-    pub not_before: Option<SystemTime>,
-    /// End of validity.
-    pub not_after: Option<SystemTime>,
-    /// The public key, as `RSA 2048` or `EC P-256`.
-    pub key: Option<String>,
-    /// The signature algorithm, as `sha256WithRSAEncryption`.
-    pub signature: Option<String>,
-    /// SHA-256 of the whole certificate.
-    pub sha256: [u8; 32],
-}
-
-/// Whether a certificate chain is trusted by the public roots and fits the name; if not, the first reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CertificateStatus {
-    /// Trusted, in its validity, and for the name where one was given.
-    Valid,
-    /// It cannot be parsed.
-    Malformed,
-    /// Its validity has not begun.
-    NotYetValid,
-    /// Its validity has ended.
-    Expired,
-    /// It is signed by itself.
-    SelfSigned,
-    /// No chain leads to a public root.
-    Untrusted,
-    /// It is for other names than the one that the endpoint was reached by.
-    NameMismatch,
-    /// The server did not prove that it holds the certificate's key.
-    BadSignature,
-}
-
-impl CertificateStatus {
-    /// The name used in rows.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Malformed => "malformed",
-            Self::NotYetValid => "not_yet_valid",
-            Self::Expired => "expired",
-            Self::SelfSigned => "self_signed",
-            Self::Untrusted => "untrusted",
-            Self::NameMismatch => "name_mismatch",
-            Self::BadSignature => "bad_signature",
-        }
+    /// Whether the chain is trusted and fits, and if not, the first reason.
+    pub fn status(&self) -> Option<CertificateStatus> {
+        self.verdict.map(CertificateVerdict::status)
     }
 }
 

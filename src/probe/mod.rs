@@ -27,6 +27,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, timeout_at};
 
+pub use self::certificate::Roots;
+pub(crate) use self::certificate::{Anchors, Certificates};
 pub(crate) use self::farewell::Parting;
 pub(crate) use self::neighbours::Neighbours;
 pub(crate) use self::network::{Interface, Network, System};
