@@ -36,6 +36,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, timeout_at};
 
+pub use self::certificate::Roots;
+pub(crate) use self::certificate::{Anchors, Certificates};
 pub(crate) use self::farewell::Parting;
 pub use self::identity::is_ehlo_name;
 pub(crate) use self::identity::machine_name;

@@ -264,6 +264,6 @@ fn learn(known: &mut Option<Box<TlsFacts>>, facts: Box<TlsFacts>) {
         (known.version, known.cipher, known.group) = (facts.version, facts.cipher, facts.group);
     }
     if known.chain.is_empty() {
-        (known.chain, known.status) = (facts.chain, facts.status);
+        (known.chain, known.verdict) = (facts.chain, facts.verdict);
     }
 }

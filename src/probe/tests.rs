@@ -95,7 +95,7 @@ pub(crate) fn prober(network: Scripted, leave: Leave) -> Prober<Scripted> {
     let config = Config::default();
     Prober {
         network,
-        tls: TlsClient::new(),
+        tls: TlsClient::new(Arc::new(Certificates::new(Anchors::read(&Roots::Public).unwrap()))),
         neighbours: Neighbours::new(Vec::new()),
         settings: Settings {
             connect_timeout: config.connect_timeout,
@@ -184,7 +184,7 @@ async fn play(what: &str, scene: Scene) {
     let tls = row.tls.as_deref();
     assert_eq!(tls.map(|facts| facts.tls.as_str()), expected.tls.as_deref(), "tls of {what}");
     assert_eq!(tls.and_then(|facts| facts.error.as_deref()), expected.tls_error.as_deref(), "tls_error of {what}");
-    let status = tls.and_then(|facts| facts.status).map(crate::observation::CertificateStatus::as_str);
+    let status = tls.and_then(crate::observation::TlsFacts::status).map(crate::observation::CertificateStatus::as_str);
     assert_eq!(status, expected.cert_status.as_deref(), "cert_status of {what}");
     let legacy = tls.and_then(|facts| facts.legacy.clone()).map(|legacy| match legacy {
         Legacy::Refused(how) => how.into_owned(),

@@ -12,7 +12,6 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, Resumption};
@@ -24,16 +23,18 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::certificate::{Certificates, has_checkable_key};
 use super::network::Stream;
 use super::peer::Link;
-use super::{certificate, protocol};
-use crate::observation::{CertificateStatus, Legacy, TlsFacts, TlsUse};
+use super::protocol;
+use crate::observation::{Legacy, TlsFacts, TlsUse};
 
 /// What all handshakes of a scan share.
 #[derive(Debug, Clone)]
 pub(crate) struct TlsClient {
     config: ClientConfig,
     provider: Arc<CryptoProvider>,
+    certificates: Arc<Certificates>,
 }
 
 /// Whom to shake hands with.
@@ -93,9 +94,9 @@ pub(super) enum Handshake<S> {
 }
 
 impl TlsClient {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(certificates: Arc<Certificates>) -> Self {
         let provider = Arc::new(ring::default_provider());
-        let verifier = Arc::new(Recorder::new(Arc::clone(&provider)));
+        let verifier = Arc::new(Recorder::new(Arc::clone(&provider), Arc::clone(&certificates)));
         let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .unwrap_or_else(|error| unreachable!("ring has suites for both versions: {error}"))
@@ -103,7 +104,7 @@ impl TlsClient {
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
-        Self { config, provider }
+        Self { config, provider, certificates }
     }
 
     /// Shakes hands by the deadline.
@@ -121,7 +122,7 @@ impl TlsClient {
 
     async fn modern<S: Stream>(&self, stream: S, server: Server<'_>, deadline: Instant) -> Handshake<S> {
         let (name, tls) = (server.name, server.tls);
-        let recorder = Arc::new(Recorder::new(Arc::clone(&self.provider)));
+        let recorder = Arc::new(Recorder::new(Arc::clone(&self.provider), Arc::clone(&self.certificates)));
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(Arc::<Recorder>::clone(&recorder));
         let sni = name.filter(|_| server.sni).and_then(|name| ServerName::try_from(name.to_owned()).ok());
@@ -243,6 +244,7 @@ fn alert_name(alert: AlertDescription) -> String {
 #[derive(Debug)]
 struct Recorder {
     provider: Arc<CryptoProvider>,
+    certificates: Arc<Certificates>,
     seen: Mutex<Seen>,
 }
 
@@ -253,21 +255,14 @@ struct Seen {
 }
 
 impl Recorder {
-    fn new(provider: Arc<CryptoProvider>) -> Self {
-        Self { provider, seen: Mutex::default() }
+    fn new(provider: Arc<CryptoProvider>, certificates: Arc<Certificates>) -> Self {
+        Self { provider, certificates, seen: Mutex::default() }
     }
 
     fn facts(&self, tls: TlsUse, name: Option<&str>) -> TlsFacts {
         let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         let mut facts = TlsFacts::new(tls);
-        facts.chain = seen.chain.iter().map(|der| certificate::read(der)).collect();
-        facts.status = facts.chain.first().map(|own| {
-            if seen.bad_signature {
-                CertificateStatus::BadSignature
-            } else {
-                certificate::judge(&seen.chain, own, name, SystemTime::now())
-            }
-        });
+        (facts.chain, facts.verdict) = self.certificates.judge(&seen.chain, name, seen.bad_signature);
         facts
     }
 
@@ -280,7 +275,7 @@ impl Recorder {
     ) -> HandshakeSignatureValid {
         result.unwrap_or_else(|error| {
             let bad = matches!(error, rustls::Error::InvalidCertificate(CertificateError::BadSignature))
-                && certificate::has_checkable_key(certificate);
+                && has_checkable_key(certificate);
             self.seen.lock().unwrap_or_else(PoisonError::into_inner).bad_signature |= bad;
             HandshakeSignatureValid::assertion()
         })
