@@ -1,15 +1,18 @@
 //! A client's side of a handshake, from SSL 3.0 to TLS 1.2: bytes in, bytes and facts out.
 
-use std::borrow::Cow;
 use std::io;
 
 use rustls::AlertDescription;
 
 use super::Facts;
+use super::agree::{Agreed, Obstacle, agree};
 use super::error::Error;
 use super::hello::Hello;
-use super::message::{self, Joiner, Message, ServerHello};
+use super::message::{self, Joiner, Message, ServerHello, put_message};
+use super::protection::Protection;
 use super::record::{Content, Deframer, Record, put_record};
+use super::schedule::{Prf, Side};
+use super::session::Connection;
 use super::share::Share;
 use super::suite::{self, Parameters, Said};
 use super::version::Version;
@@ -36,6 +39,7 @@ pub(super) enum Progress {
     More,
     /// All that is said in clear has been said, and there will be no session.
     Clear,
+    Established(Box<Connection>),
 }
 
 /// One handshake.
@@ -47,6 +51,9 @@ pub(super) struct Client {
     deframer: Deframer,
     joiner: Joiner,
     heard: usize,
+    random: [u8; 32],
+    /// All messages of both sides.
+    transcript: Vec<u8>,
     state: State,
     /// What our records say they are.
     version: Version,
@@ -59,6 +66,10 @@ enum State {
     Asked,
     /// The server has chosen, and goes on to `ServerHelloDone`.
     Chosen(Box<Chosen>),
+    /// Our half is done.
+    Answered(Box<Answered>),
+    /// The server's half fits.
+    Established(Box<Answered>),
     Over,
 }
 
@@ -70,9 +81,21 @@ struct Chosen {
     share: Option<Share>,
 }
 
+/// What is left to check, and with what.
+#[derive(Debug)]
+struct Answered {
+    prf: Prf,
+    master: Vec<u8>,
+    writer: Protection,
+    reader: Protection,
+    /// Whether the server writes under its keys.
+    changed: bool,
+}
+
 impl Client {
     pub(super) fn new(hello: Hello, server_name: Option<&str>, depth: Depth) -> Result<Self, Error> {
-        let message = hello.message(&super::random()?, server_name);
+        let random = super::random()?;
+        let message = hello.message(&random, server_name);
         let mut output = Vec::new();
         put_record(&mut output, Content::Handshake, hello.record_version(), &message);
         Ok(Self {
@@ -82,6 +105,8 @@ impl Client {
             deframer: Deframer::default(),
             joiner: Joiner::default(),
             heard: 0,
+            random,
+            transcript: message,
             state: State::Asked,
             version: hello.record_version(),
             output,
@@ -107,11 +132,11 @@ impl Client {
     /// Takes what came. After an error or an end it must not be called again.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<Progress, Error> {
         let progress = self.take(bytes);
-        if let Err(error) = progress {
-            self.state = State::Over;
+        if let Err(error) = &progress {
             if let Some(alert) = error.alert() {
-                self.put_alert(FATAL, alert);
+                self.put_alert(FATAL, alert)?;
             }
+            self.state = State::Over;
         }
         progress
     }
@@ -131,26 +156,50 @@ impl Client {
         }
         self.deframer.push(bytes);
         while let Some(record) = self.deframer.next()? {
-            self.record(&record)?;
-            if matches!(self.state, State::Over) {
-                return Ok(Progress::Clear);
+            self.record(record)?;
+            match std::mem::replace(&mut self.state, State::Over) {
+                State::Over => return Ok(Progress::Clear),
+                State::Established(session) => {
+                    let deframer = std::mem::take(&mut self.deframer);
+                    let Answered { reader, writer, .. } = *session;
+                    return Ok(Progress::Established(Box::new(Connection { deframer, reader, writer })));
+                }
+                state @ (State::Asked | State::Chosen(_) | State::Answered(_)) => self.state = state,
             }
         }
         Ok(Progress::More)
     }
 
-    fn record(&mut self, record: &Record) -> Result<(), Error> {
-        match record.content {
+    fn record(&mut self, record: Record) -> Result<(), Error> {
+        let content = record.content;
+        let body = match &mut self.state {
+            State::Answered(answered) if answered.changed => answered.reader.open(record)?,
+            State::Answered(_) | State::Asked | State::Chosen(_) | State::Established(_) | State::Over => record.body,
+        };
+        match content {
             Content::Handshake => {
-                self.joiner.push(&record.body);
+                self.joiner.push(&body);
                 while let Some(message) = self.joiner.next()? {
                     self.message(&message)?;
                 }
                 Ok(())
             }
-            Content::Alert => self.alert(&record.body),
-            Content::ChangeCipherSpec => Err(Error::Unexpected("ChangeCipherSpec")),
+            Content::Alert => self.alert(&body),
+            Content::ChangeCipherSpec => self.change(),
             Content::ApplicationData => Err(Error::Unexpected("application data")),
+        }
+    }
+
+    /// What follows is under the server's keys.
+    fn change(&mut self) -> Result<(), Error> {
+        match &mut self.state {
+            State::Answered(answered) if !answered.changed && self.joiner.is_empty() => {
+                answered.changed = true;
+                Ok(())
+            }
+            State::Answered(_) | State::Asked | State::Chosen(_) | State::Established(_) | State::Over => {
+                Err(Error::Unexpected("ChangeCipherSpec"))
+            }
         }
     }
 
@@ -169,36 +218,36 @@ impl Client {
             // We are at it.
             return Ok(());
         }
-        match &mut self.state {
-            State::Asked => {
-                if message.kind() != message::SERVER_HELLO {
-                    return Err(Error::Unexpected("message before ServerHello"));
-                }
-                self.hello(message.body())
+        if message.kind() == message::FINISHED {
+            return self.finished(message.body());
+        }
+        self.transcript.extend_from_slice(message.bytes());
+        match (&mut self.state, message.kind()) {
+            (State::Asked, message::SERVER_HELLO) => self.hello(message.body()),
+            (State::Asked, _) => Err(Error::Unexpected("message before ServerHello")),
+            (State::Chosen(_), message::CERTIFICATE) => {
+                let (chain, whole) = message::read_chain(message.body());
+                self.facts.chain = chain;
+                if whole { Ok(()) } else { Err(Error::Malformed("Certificate")) }
             }
-            State::Chosen(chosen) => match message.kind() {
-                message::CERTIFICATE => {
-                    let (chain, whole) = message::read_chain(message.body());
-                    self.facts.chain = chain;
-                    if whole { Ok(()) } else { Err(Error::Malformed("Certificate")) }
-                }
-                message::SERVER_KEY_EXCHANGE => {
-                    let share = Share::read(Said::with(chosen.hello.suite), message.body())
-                        .ok_or(Error::Malformed("ServerKeyExchange"))?;
-                    self.facts.group = share.group();
-                    chosen.share = Some(share);
-                    Ok(())
-                }
-                message::CERTIFICATE_REQUEST => {
-                    self.facts.wants_client_certificate = true;
-                    Ok(())
-                }
-                // Not asked for, and no harm.
-                message::CERTIFICATE_STATUS => Ok(()),
-                message::SERVER_HELLO_DONE => self.done(),
-                _ => Err(Error::Unexpected("message before ServerHelloDone")),
-            },
-            State::Over => Err(Error::Unexpected("message after the end")),
+            (State::Chosen(chosen), message::SERVER_KEY_EXCHANGE) => {
+                let share = Share::read(Said::with(chosen.hello.suite), message.body())
+                    .ok_or(Error::Malformed("ServerKeyExchange"))?;
+                self.facts.group = share.group();
+                chosen.share = Some(share);
+                Ok(())
+            }
+            (State::Chosen(_), message::CERTIFICATE_REQUEST) => {
+                self.facts.wants_client_certificate = true;
+                Ok(())
+            }
+            (State::Chosen(_), message::SERVER_HELLO_DONE) => self.done(),
+            // Neither was asked for, and neither does harm.
+            (State::Chosen(_), message::CERTIFICATE_STATUS) => Ok(()),
+            (State::Answered(answered), message::NEW_SESSION_TICKET) if !answered.changed => Ok(()),
+            (State::Chosen(_), _) => Err(Error::Unexpected("message before ServerHelloDone")),
+            (State::Answered(_), _) => Err(Error::Unexpected("message before Finished")),
+            (State::Established(_) | State::Over, _) => Err(Error::Unexpected("message after the end")),
         }
     }
 
@@ -212,24 +261,24 @@ impl Client {
         Ok(())
     }
 
-    /// All has been said in clear.
+    /// All has been said in clear: our half, or a polite end.
     fn done(&mut self) -> Result<(), Error> {
         let State::Chosen(chosen) = std::mem::replace(&mut self.state, State::Over) else {
             return Err(Error::Unexpected("ServerHelloDone"));
         };
-        if self.depth == Depth::Session
-            && let Err(reason) = self.may_go_on(&chosen)
-        {
-            self.facts.error = Some(reason);
+        if self.depth == Depth::Session {
+            match self.prepare(&chosen) {
+                Ok((answered, said)) => return self.answer(answered, &said),
+                Err(obstacle) => self.facts.error = Some(obstacle),
+            }
         }
-        self.put_alert(WARNING, AlertDescription::UserCanceled);
-        self.put_alert(WARNING, AlertDescription::CloseNotify);
-        Ok(())
+        self.put_alert(WARNING, AlertDescription::UserCanceled)?;
+        self.put_alert(WARNING, AlertDescription::CloseNotify)
     }
 
-    /// What a session would be made of, or why there can be none.
-    fn may_go_on(&self, chosen: &Chosen) -> Result<Parameters, Cow<'static, str>> {
-        let Chosen { version, hello, .. } = chosen;
+    /// The keys of a session and our `ClientKeyExchange`, or why there can be no session.
+    fn prepare(&self, chosen: &Chosen) -> Result<(Answered, Vec<u8>), Obstacle> {
+        let Chosen { version, hello, share } = chosen;
         let offered = self.hello.suites().contains(&hello.suite) && *version <= self.hello.version();
         if !offered || hello.compression != 0 || (suite::is_new(hello.suite) && *version < Version::Tls12) {
             return Err("no session with what was not offered".into());
@@ -237,10 +286,63 @@ impl Client {
         if *version == Version::Ssl3 {
             return Err("no session with SSLv3".into());
         }
-        Parameters::of(hello.suite).ok_or_else(|| format!("no session with {}", suite::name(hello.suite)).into())
+        let unspoken = || format!("no session with {}", suite::name(hello.suite));
+        let suite = Parameters::of(hello.suite).ok_or_else(unspoken)?;
+        let Agreed { said, premaster } =
+            agree(suite.exchange, share.as_ref(), &self.facts.chain, self.hello.version())?;
+        let prf = Prf::of(*version, suite.hash);
+        let master = prf.master_secret(&premaster, &self.random, &hello.random);
+        let (ours, theirs) = prf.keys(&master, &self.random, &hello.random, suite);
+        let writer = Protection::new(*version, suite, ours).ok_or_else(unspoken)?;
+        let reader = Protection::new(*version, suite, theirs).ok_or_else(unspoken)?;
+        Ok((Answered { prf, master, writer, reader, changed: false }, said))
     }
 
-    fn put_alert(&mut self, level: u8, alert: AlertDescription) {
-        put_record(&mut self.output, Content::Alert, self.version, &[level, u8::from(alert)]);
+    /// Our half: what was asked for, the change to our keys, and what proves that we saw the same handshake.
+    fn answer(&mut self, mut answered: Answered, said: &[u8]) -> Result<(), Error> {
+        let mut messages = Vec::new();
+        if self.facts.wants_client_certificate {
+            // We have none.
+            put_message(&mut messages, message::CERTIFICATE, &[0, 0, 0]);
+        }
+        put_message(&mut messages, message::CLIENT_KEY_EXCHANGE, said);
+        self.transcript.extend_from_slice(&messages);
+        put_record(&mut self.output, Content::Handshake, self.version, &messages);
+        put_record(&mut self.output, Content::ChangeCipherSpec, self.version, &[1]);
+        let proof = answered.prf.verify_data(Side::Client, &answered.master, &self.transcript);
+        let mut finished = Vec::new();
+        put_message(&mut finished, message::FINISHED, &proof);
+        answered.writer.seal(&mut self.output, Content::Handshake, &finished)?;
+        self.transcript.extend_from_slice(&finished);
+        self.state = State::Answered(Box::new(answered));
+        Ok(())
+    }
+
+    /// The server's proof.
+    fn finished(&mut self, proof: &[u8]) -> Result<(), Error> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Answered(answered) if answered.changed => {
+                let fits = answered.prf.verify_data(Side::Server, &answered.master, &self.transcript) == proof;
+                self.state = if fits { State::Established(answered) } else { State::Answered(answered) };
+                if fits { Ok(()) } else { Err(Error::Finished) }
+            }
+            state @ (State::Answered(_) | State::Asked | State::Chosen(_) | State::Established(_) | State::Over) => {
+                self.state = state;
+                Err(Error::Unexpected("Finished"))
+            }
+        }
+    }
+
+    fn put_alert(&mut self, level: u8, alert: AlertDescription) -> Result<(), Error> {
+        let alert = [level, u8::from(alert)];
+        match &mut self.state {
+            State::Answered(session) | State::Established(session) => {
+                session.writer.seal(&mut self.output, Content::Alert, &alert)
+            }
+            State::Asked | State::Chosen(_) | State::Over => {
+                put_record(&mut self.output, Content::Alert, self.version, &alert);
+                Ok(())
+            }
+        }
     }
 }

@@ -9,12 +9,18 @@
 //! inside. `client` is a plain function over bytes; here and in `session` it meets a connection. Nothing that a peer
 //! sends may make it panic, hang beyond the deadline, or hold more than its caps.
 
+mod agree;
 mod bytes;
 mod client;
 mod error;
 mod hello;
 mod message;
+#[cfg(test)]
+mod openssl_tests;
+mod protection;
 mod record;
+mod schedule;
+mod session;
 mod share;
 mod suite;
 #[cfg(test)]
@@ -37,8 +43,11 @@ pub(crate) use self::hello::Hello;
 #[expect(unused_imports, reason = "wired by the classification")]
 pub(crate) use self::weakness::{Weakness, weakness};
 
+pub(super) use self::session::Session;
+
 use self::client::{Client, Depth, Progress};
 use self::error::Error;
+use self::session::Connection;
 use super::{protocol, tls};
 
 /// How much is read at once. It lives on the stack for the length of one poll: a waiting peer costs no buffer.
@@ -66,6 +75,8 @@ pub(super) struct Facts {
 /// What came of a hello.
 #[derive(Debug)]
 pub(super) enum Outcome<S> {
+    /// A session, as yet unread.
+    Session(Box<Session<S>>, Facts),
     /// Only what was said in clear: no session is possible, which `error` explains, or none was wanted.
     Clear(Facts),
     /// Plain text in answer: the connection and what came.
@@ -76,8 +87,17 @@ pub(super) enum Outcome<S> {
 
 /// How talking ended.
 enum End {
+    Established(Box<Connection>),
     Clear,
     Plain(Vec<u8>),
+}
+
+/// One hello on one connection, up to a session.
+pub(super) async fn handshake<S>(stream: S, hello: Hello, server_name: Option<&str>, deadline: Instant) -> Outcome<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    attempt(stream, Client::new(hello, server_name, Depth::Session), deadline).await
 }
 
 /// One hello on one connection, up to the end of what is said in clear, and a polite end.
@@ -99,6 +119,7 @@ where
     let end = timeout_at(deadline, talk(&mut stream, &mut client)).await;
     let mut facts = client.into_facts();
     match end {
+        Ok(Ok(End::Established(connection))) => Outcome::Session(Box::new(Session::new(stream, *connection)), facts),
         Ok(Ok(End::Clear)) => Outcome::Clear(facts),
         Ok(Ok(End::Plain(bytes))) => Outcome::Plain(stream, bytes),
         Ok(Err(error)) => {
@@ -135,6 +156,7 @@ where
         .await;
         match progress {
             Ok(Ok(Progress::More)) => {}
+            Ok(Ok(Progress::Established(connection))) => return Ok(End::Established(connection)),
             Ok(Ok(Progress::Clear)) => {
                 // We leave: nobody is left to hear that it cannot be said.
                 drop(say(stream, client).await);

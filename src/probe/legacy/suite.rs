@@ -215,6 +215,17 @@ impl Parameters {
     }
 }
 
+impl Hash {
+    /// In bytes.
+    pub(super) fn size(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+        }
+    }
+}
+
 /// What the server says in its `ServerKeyExchange`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Said {
