@@ -16,6 +16,7 @@ mod greeting;
 mod icmp;
 mod identity;
 mod log;
+mod legacy;
 mod neighbours;
 mod network;
 mod passive;
