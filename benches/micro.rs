@@ -14,11 +14,12 @@ mod permutation;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use hailer::observation::{Certificate, CertificateStatus, Software, TlsFacts, TlsUse};
+use hailer::observation::{Certificate, CertificateVerdict, Key, KeyKind, Software, TlsFacts, TlsUse};
 use hailer::output::{Format, RowSink, RowWriter};
 use hailer::{Observation, Outcome, Service};
 
@@ -167,7 +168,8 @@ fn in_tls() -> Observation {
         names: vec!["mail.example.com".into(), "smtp.example.com".into()],
         not_before: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_750_000_000)),
         not_after: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_757_776_000)),
-        key: Some("RSA 2048".into()),
+        names_left_out: 0,
+        key: Some(Key { kind: KeyKind::Rsa, bits: Some(2048), text: "RSA 2048".into() }),
         signature: Some("sha256WithRSAEncryption".into()),
         sha256: [0xa5; 32],
     };
@@ -181,8 +183,8 @@ fn in_tls() -> Observation {
         cipher: Some("TLS_AES_256_GCM_SHA384".into()),
         group: Some("X25519".into()),
         error: None,
-        chain: vec![certificate.clone(), certificate],
-        status: Some(CertificateStatus::Valid),
+        chain: [certificate.clone(), certificate].map(Arc::new).into(),
+        verdict: Some(CertificateVerdict { trusted: true, ..CertificateVerdict::default() }),
     }));
     row
 }

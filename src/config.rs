@@ -14,10 +14,14 @@ use nix::sys::resource::{Resource, getrlimit};
 use sha2::{Digest, Sha256};
 
 pub use self::pace::{Canary, Limit, Profile};
+pub use crate::probe::Roots;
 
 use self::pace::{canary_interval, pace};
 use crate::error::Error;
-use crate::probe::{Interface, Neighbours, Prober, Settings, System, TlsClient, Uplink, is_ehlo_name, machine_name};
+use crate::probe::{
+    Anchors, Certificates, Interface, Neighbours, Prober, Settings, System, TlsClient, Uplink, is_ehlo_name,
+    machine_name,
+};
 use crate::scan::{self, Scan};
 use crate::schedule::{Agenda, Checkpoint, Order, Setup, Shard};
 use crate::target::{AnswerBook, Names, Resolver, Targets};
@@ -127,6 +131,8 @@ pub struct Config {
     pub canary_interval: Duration,
     /// The DNS servers to ask in place of the system's.
     pub resolvers: Vec<SocketAddr>,
+    /// The authorities by which certificates are judged.
+    pub roots: Roots,
     /// Whether whoever runs the scan says to have leave for more than 2^20 public addresses.
     pub authorised: bool,
     /// The addresses to connect from, at most one for each family.
@@ -159,6 +165,7 @@ impl Default for Config {
             canaries: Vec::new(),
             canary_interval: Duration::from_secs(10),
             resolvers: Vec::new(),
+            roots: Roots::Public,
             authorised: false,
             source: Vec::new(),
             interface: None,
@@ -258,6 +265,8 @@ impl ScanBuilder {
             servers => Resolver::new(servers).map_err(Error::Resolver)?,
         };
         let network = system(&config)?;
+        let anchors =
+            Anchors::read(&config.roots).map_err(|reason| Error::Roots { roots: config.roots.to_string(), reason })?;
         // Last of all: what is refused makes and changes no file.
         let names = self.names_log.filter(|_| targets.has_names());
         let book = names.map_or_else(|| Ok(AnswerBook::temporary()), |path| AnswerBook::at(&path, resumes));
@@ -274,7 +283,7 @@ impl ScanBuilder {
         });
         let prober = Prober {
             network,
-            tls: TlsClient::new(),
+            tls: TlsClient::new(Arc::new(Certificates::new(anchors))),
             neighbours: Neighbours::attached(),
             settings: Settings {
                 connect_timeout: config.connect_timeout,
@@ -405,6 +414,8 @@ mod tests {
         let refused =
             refusal(|config| config.source = vec!["127.0.0.1".parse().unwrap(), "127.0.0.2".parse().unwrap()]);
         assert!(refused.contains("one for each"), "{refused}");
+        let refused = refusal(|config| config.roots = Roots::File("no/such/ca.pem".into()));
+        assert!(refused.starts_with("no/such/ca.pem cannot say whom to trust: cannot read it"), "{refused}");
     }
 
     #[test]

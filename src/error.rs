@@ -88,6 +88,14 @@ pub enum Error {
     /// The log of what names lead to cannot be kept.
     #[error(transparent)]
     NamesLog(io::Error),
+    /// The roots cannot be used.
+    #[error("{roots} cannot say whom to trust: {reason}")]
+    Roots {
+        /// Which.
+        roots: String,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// Nobody can be asked for names.
     #[error(transparent)]
     Resolver(io::Error),

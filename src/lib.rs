@@ -23,7 +23,7 @@ mod schedule;
 mod stats;
 pub mod target;
 
-pub use config::{Canary, Config, Depth, Leave, Limit, Profile, ScanBuilder};
+pub use config::{Canary, Config, Depth, Leave, Limit, Profile, Roots, ScanBuilder};
 pub use error::Error;
 pub use notice::Notice;
 pub use observation::{Observation, Outcome, Service};

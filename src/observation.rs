@@ -3,6 +3,8 @@
 //! The probe fills in what it saw, classification adds what that means, an output writes it down. Nothing here does
 //! anything; what befell an endpoint is data, never an error.
 
+mod certificate;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
@@ -14,6 +16,7 @@ mod dialogue;
 mod finding;
 mod transcript;
 
+pub use self::certificate::{Certificate, CertificateStatus, CertificateVerdict, Key, KeyKind};
 pub use self::dialogue::{Anonymous, Asked, Dialogue, Offers, Reply};
 pub use self::finding::{Finding, Severity};
 pub use self::transcript::{Event, Moment, Transcript};
@@ -378,10 +381,10 @@ pub struct TlsFacts {
     /// What was negotiated when nothing newer than TLS 1.1 was offered, with weak suites among the rest; asked at depth
     /// [`Depth::Tls`](crate::Depth::Tls) alone.
     pub legacy: Option<Legacy>,
-    /// The certificates as sent, the server's own first.
-    pub chain: Vec<Certificate>,
-    /// Whether the chain is trusted and fits, and if not, the first reason.
-    pub status: Option<CertificateStatus>,
+    /// The certificates as sent, the server's own first; shared by all endpoints that show them.
+    pub chain: Arc<[Arc<Certificate>]>,
+    /// Whether the chain is trusted and fits, and whatever speaks against it; none where there is no certificate.
+    pub verdict: Option<CertificateVerdict>,
 }
 
 impl TlsFacts {
@@ -396,17 +399,20 @@ impl TlsFacts {
             alert: None,
             asks_for_certificate: false,
             legacy: None,
-            chain: Vec::new(),
-            status: None,
+            chain: Arc::default(),
+            verdict: None,
         }
     }
-}
 
-impl TlsFacts {
     /// Version, suite and group, for people.
     pub fn summary(&self) -> String {
         let parts = [self.version, self.cipher.as_deref(), self.group.as_deref()];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether the chain is trusted and fits, and if not, the first reason.
+    pub fn status(&self) -> Option<CertificateStatus> {
+        self.verdict.map(CertificateVerdict::status)
     }
 }
 
@@ -422,64 +428,6 @@ pub enum Legacy {
     },
     /// It would not, and how it said so.
     Refused(Cow<'static, str>),
-}
-
-/// One certificate, as far as it could be read: a broken part is absent, the rest is kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Certificate {
-    /// The subject's distinguished name, RFC 4514 style.
-    pub subject: Option<String>,
-    /// The issuer's distinguished name, RFC 4514 style.
-    pub issuer: Option<String>,
-    /// Subject alternative names: DNS names and addresses; the common name where there are none.
-    pub names: Vec<String>,
-    /// Start of validity.
-    pub not_before: Option<SystemTime>,
-    /// End of validity.
-    pub not_after: Option<SystemTime>,
-    /// The public key, as `RSA 2048` or `EC P-256`.
-    pub key: Option<String>,
-    /// The signature algorithm, as `sha256WithRSAEncryption`.
-    pub signature: Option<String>,
-    /// SHA-256 of the whole certificate.
-    pub sha256: [u8; 32],
-}
-
-/// Whether a certificate chain is trusted by the public roots and fits the name; if not, the first reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CertificateStatus {
-    /// Trusted, in its validity, and for the name where one was given.
-    Valid,
-    /// It cannot be parsed.
-    Malformed,
-    /// Its validity has not begun.
-    NotYetValid,
-    /// Its validity has ended.
-    Expired,
-    /// It is signed by itself.
-    SelfSigned,
-    /// No chain leads to a public root.
-    Untrusted,
-    /// It is for other names than the one that the endpoint was reached by.
-    NameMismatch,
-    /// The server did not prove that it holds the certificate's key.
-    BadSignature,
-}
-
-impl CertificateStatus {
-    /// The name used in rows.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Malformed => "malformed",
-            Self::NotYetValid => "not_yet_valid",
-            Self::Expired => "expired",
-            Self::SelfSigned => "self_signed",
-            Self::Untrusted => "untrusted",
-            Self::NameMismatch => "name_mismatch",
-            Self::BadSignature => "bad_signature",
-        }
-    }
 }
 
 /// What answered, as a signature names it.

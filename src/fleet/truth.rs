@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 
 use super::kind::Kind;
-use crate::observation::{CertificateStatus, Observation, Outcome, Protocol, Received, Service, TlsUse};
+use crate::observation::{CertificateStatus, Observation, Outcome, Protocol, Received, Service, TlsFacts, TlsUse};
 use crate::output::escape::escape;
 
 /// What is true of one endpoint.
@@ -154,7 +154,7 @@ impl Answer {
             (
                 "cert_status",
                 word(self.cert_status.map(CertificateStatus::as_str)),
-                word(tls.and_then(|facts| facts.status).map(CertificateStatus::as_str)),
+                word(tls.and_then(TlsFacts::status).map(CertificateStatus::as_str)),
             ),
         ];
         let wrong = columns.into_iter().filter(|(_, expected, got)| expected != got);

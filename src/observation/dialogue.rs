@@ -14,6 +14,8 @@ pub struct Dialogue {
     pub system: Option<Reply>,
     /// The answer to STARTTLS (RFC 3207) or AUTH TLS (RFC 4217).
     pub upgrade: Option<Reply>,
+    /// FTP: the mechanism that AUTH was last said with.
+    pub mechanism: Option<&'static str>,
     /// What came between that answer and the handshake, where nothing may come: somebody put it there.
     pub injected: Vec<u8>,
     /// Replies that came before the command they would answer.

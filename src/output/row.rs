@@ -3,6 +3,8 @@
 //! Every format follows [`Column::ALL`]; a new column is one line here and one arm in [`Column::cell`]. Columns that no
 //! stage fills yet are empty, which means *not asked*.
 
+use std::sync::Arc;
+
 use crate::observation::{
     Certificate, CertificateStatus, Dialogue, Observation, Protocol, Severity, Software, TlsFacts,
 };
@@ -137,16 +139,13 @@ impl Column {
             Self::CertKey => first_certificate(row, CertificatePart::Key),
             Self::CertSignature => first_certificate(row, CertificatePart::Signature),
             Self::CertStatus => {
-                Cell::word(row.tls.as_deref().and_then(|facts| facts.status).map(CertificateStatus::as_str))
+                Cell::word(row.tls.as_deref().and_then(TlsFacts::status).map(CertificateStatus::as_str))
             }
             Self::CertSha256 => first_certificate(row, CertificatePart::Sha256),
             Self::BannerHash => row.banner_hash.as_ref().map_or(Cell::Empty, Cell::Hash),
             Self::Truncated => {
-                if row.received.is_truncated() {
-                    Cell::Flag
-                } else {
-                    Cell::Empty
-                }
+                let names_left_out = chain(row).first().is_some_and(|certificate| certificate.names_left_out > 0);
+                if row.received.is_truncated() || names_left_out { Cell::Flag } else { Cell::Empty }
             }
             Self::Attempts => Cell::integer((row.attempts > 0).then_some(row.attempts)),
             Self::Capabilities => dialogue(row, |dialogue| &dialogue.capabilities),
@@ -168,6 +167,7 @@ pub(super) enum CertificatePart {
     Subject,
     Issuer,
     Names,
+    NamesLeftOut,
     NotBefore,
     NotAfter,
     Key,
@@ -176,10 +176,11 @@ pub(super) enum CertificatePart {
 }
 
 impl CertificatePart {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Subject,
         Self::Issuer,
         Self::Names,
+        Self::NamesLeftOut,
         Self::NotBefore,
         Self::NotAfter,
         Self::Key,
@@ -193,6 +194,7 @@ impl CertificatePart {
             Self::Subject => "\"subject\":",
             Self::Issuer => "\"issuer\":",
             Self::Names => "\"names\":",
+            Self::NamesLeftOut => "\"names_left_out\":",
             Self::NotBefore => "\"not_before\":",
             Self::NotAfter => "\"not_after\":",
             Self::Key => "\"key\":",
@@ -206,9 +208,10 @@ impl CertificatePart {
             Self::Subject => Cell::text(certificate.subject.as_deref()),
             Self::Issuer => Cell::text(certificate.issuer.as_deref()),
             Self::Names => Cell::list(&certificate.names),
+            Self::NamesLeftOut => Cell::integer((certificate.names_left_out > 0).then_some(certificate.names_left_out)),
             Self::NotBefore => Cell::time(certificate.not_before.and_then(Timestamp::seconds)),
             Self::NotAfter => Cell::time(certificate.not_after.and_then(Timestamp::seconds)),
-            Self::Key => Cell::text(certificate.key.as_deref()),
+            Self::Key => Cell::text(certificate.key.as_ref().map(|key| &*key.text)),
             Self::Signature => Cell::text(certificate.signature.as_deref()),
             Self::Sha256 => Cell::Hash(&certificate.sha256),
         }
@@ -216,7 +219,7 @@ impl CertificatePart {
 }
 
 /// The certificates of a row, the server's own first.
-pub(super) fn chain(row: &Observation) -> &[Certificate] {
+pub(super) fn chain(row: &Observation) -> &[Arc<Certificate>] {
     row.tls.as_deref().map_or(&[], |facts| &facts.chain)
 }
 

@@ -1,13 +1,16 @@
 //! Golden rows in every format, and that no peer can break out of one.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
 use super::escape::{guard, split_list, unescape, unguard};
 use super::*;
-use crate::observation::{Certificate, CertificateStatus, Outcome, Protocol, Service, Software, TlsFacts, TlsUse};
+use crate::observation::{
+    Certificate, CertificateVerdict, Key, KeyKind, Outcome, Protocol, Service, Software, TlsFacts, TlsUse,
+};
 
 const COLUMNS: &str = "time name ip port service outcome detail protocol connect_ms tls_ms greeting_ms code banner \
     hostname software version vendor device os cpe confidence fronting front evidence tls tls_version tls_cipher \
@@ -81,7 +84,8 @@ fn full() -> Observation {
         names: vec!["ftp.example.com".into(), "a;b".into(), "=c\n".into()],
         not_before: Some(at(1_700_000_000)),
         not_after: Some(at(1_707_776_000)),
-        key: Some("RSA 2048".into()),
+        names_left_out: 0,
+        key: Some(Key { kind: KeyKind::Rsa, bits: Some(2048), text: "RSA 2048".into() }),
         signature: Some("sha256WithRSAEncryption".into()),
         sha256: [0xab; 32],
     };
@@ -94,8 +98,8 @@ fn full() -> Observation {
         cipher: Some("TLS_AES_128_GCM_SHA256".into()),
         group: Some("X25519".into()),
         error: Some(Cow::Borrowed("-")),
-        chain: vec![leaf, Certificate::default()],
-        status: Some(CertificateStatus::Expired),
+        chain: [leaf, Certificate::default()].map(Arc::new).into(),
+        verdict: Some(CertificateVerdict { expired: true, ..CertificateVerdict::default() }),
     }));
     row.banner_hash = Some([1; 32]);
     row.attempts = 2;
@@ -339,8 +343,10 @@ fn hostile_row(text: &str, names: Vec<String>, greeting: &[u8]) -> Observation {
     facts.cipher = own();
     facts.group = own();
     facts.error = Some(Cow::Owned(text.to_owned()));
-    let (subject, issuer, key, signature) = (own(), own(), own(), own());
-    facts.chain.push(Certificate { subject, issuer, names, key, signature, ..Certificate::default() });
+    let (subject, issuer, signature) = (own(), own(), own());
+    let key = Some(Key { kind: KeyKind::Other, bits: None, text: Cow::Owned(text.to_owned()) });
+    let certificate = Certificate { subject, issuer, names, key, signature, ..Certificate::default() };
+    facts.chain = [Arc::new(certificate)].into();
     row.tls = Some(Box::new(facts));
     row
 }

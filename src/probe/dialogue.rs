@@ -196,7 +196,7 @@ async fn ask<S: Stream>(
             Ok(Heard::Bytes(Some(Err(())))) => return Err(format!("no reply in answer to {}", verb()).into()),
             Ok(Heard::End) => return Err(format!("closed in answer to {}", verb()).into()),
             Ok(Heard::Broken(error)) => {
-                return Err(format!("{} in answer to {}", super::tls::reason(&error), verb()).into());
+                return Err(format!("{} in answer to {}", super::tls::break_reason(&error), verb()).into());
             }
             Err(_) => {
                 peer.log().note(|| Event::GaveUp);

@@ -15,6 +15,7 @@ mod farewell;
 mod greeting;
 mod icmp;
 mod identity;
+mod legacy;
 mod log;
 mod neighbours;
 mod network;
@@ -36,6 +37,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, timeout_at};
 
+pub use self::certificate::Roots;
+pub(crate) use self::certificate::{Anchors, Certificates};
 pub(crate) use self::farewell::Parting;
 pub use self::identity::is_ehlo_name;
 pub(crate) use self::identity::machine_name;
@@ -114,7 +117,7 @@ impl<N: Network> Prober<N> {
             // The larger part of a probe's state begins here and is needed only where something stands to be talked to.
             parting = self.converse(peer, place, &mut observation).await;
         }
-        if self.settings.depth == Depth::Tls && observation.tls.as_deref().is_some_and(is_to_be_asked_for_old_tls) {
+        if self.settings.depth == Depth::Tls && is_to_be_asked_for_old_tls(&observation) {
             if let Some(parting) = parting.take() {
                 Box::pin(parting.see_out()).await;
             }

@@ -83,7 +83,7 @@ impl<S: Stream> Peer<S> {
                 // TLS that ends without close_notify: common, and no news (RFC 8446 §6.1 asks for it in vain).
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(self.end()),
                 Err(error) => {
-                    self.talk.log.note(|| Event::Broken(super::tls::reason(&error)));
+                    self.talk.log.note(|| Event::Broken(super::tls::break_reason(&error)));
                     Poll::Ready(Heard::Broken(error))
                 }
             }

@@ -37,6 +37,8 @@ pub(crate) struct Script {
     /// The certificate of a peer that speaks TLS first; the steps are then inside TLS.
     pub(crate) tls: Option<TlsPeer>,
     pub(crate) steps: Vec<Step>,
+    /// What it does on the second connection, the third, and so on; after these the same as on the first.
+    pub(crate) then: Vec<Self>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -82,6 +84,8 @@ pub(crate) enum Step {
     Expect(String),
     /// Waits for any words of ours.
     Hear,
+    /// Goes on inside TLS, with this certificate.
+    Secure(TlsPeer),
     /// Sends FIN and listens until we hang up.
     Fin,
     Reset,
@@ -209,6 +213,7 @@ impl Network for Scripted {
         };
         let now = self.0.now.lock().unwrap().get(&to).cloned();
         let script = now.as_ref().unwrap_or_else(|| self.0.peers.get(&to).unwrap_or(&self.0.otherwise));
+        let script = tries.checked_sub(2).and_then(|index| script.then.get(index)).unwrap_or(script);
         if script.connect_after > 0.0 {
             sleep(Duration::from_secs_f64(script.connect_after)).await;
         }
@@ -268,6 +273,24 @@ impl Resolve for Scripted {
     }
 }
 
+/// A connection, in clear or inside TLS.
+type Pipe = Box<dyn Both>;
+
+trait Both: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Both for T {}
+
+/// The session that follows a hello, if one does; a handshake that fails has been told to the client by its alert.
+async fn secure(pipe: Pipe, peer: TlsPeer) -> Option<Pipe> {
+    let mut hello = LazyConfigAcceptor::new(Acceptor::default(), pipe).await.ok()?;
+    if peer == TlsPeer::KnowsNoName && hello.client_hello().server_name().is_some() {
+        // Fatal, unrecognized_name (RFC 8446 §6).
+        say(&mut hello.io, &[21, 3, 3, 0, 2, 2, 112]).await;
+        return None;
+    }
+    Some(Box::new(hello.into_stream(server_config(peer)).await.ok()?))
+}
+
 struct Peer {
     shared: Arc<Shared>,
     reset: Arc<AtomicBool>,
@@ -275,28 +298,22 @@ struct Peer {
 
 impl Peer {
     async fn play(self, script: Script, pipe: DuplexStream) {
-        let Some(tls) = script.tls else { return self.steps(script.steps, pipe).await };
-        // A handshake that fails has been told to the client by its alert.
-        let Ok(mut hello) = LazyConfigAcceptor::new(Acceptor::default(), pipe).await else { return };
-        if tls == TlsPeer::KnowsNoName && hello.client_hello().server_name().is_some() {
-            // Fatal, unrecognized_name (RFC 8446 §6).
-            say(&mut hello.io, &[21, 3, 3, 0, 2, 2, 112]).await;
-        } else if let Ok(session) = hello.into_stream(server_config(tls)).await {
-            self.steps(script.steps, session).await;
-        }
-    }
-
-    async fn steps(&self, steps: Vec<Step>, mut pipe: impl AsyncRead + AsyncWrite + Unpin) {
-        for step in steps {
-            if !self.step(step, &mut pipe).await {
+        let mut pipe: Pipe = Box::new(pipe);
+        let begins = script.tls.map(Step::Secure);
+        for step in begins.into_iter().chain(script.steps) {
+            if let Step::Secure(peer) = step {
+                let Some(session) = secure(pipe, peer).await else { return };
+                pipe = session;
+            } else if !self.step(step, &mut pipe).await {
                 return;
             }
         }
     }
 
     /// Whether the peer goes on.
-    async fn step(&self, step: Step, pipe: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> bool {
+    async fn step(&self, step: Step, pipe: &mut Pipe) -> bool {
         match step {
+            Step::Secure(_) => unreachable!("it takes the pipe itself"),
             Step::Send(words) => say(pipe, words.as_bytes()).await,
             Step::SendBase64(words) => {
                 use base64::Engine;

@@ -13,6 +13,7 @@ use super::log::Log;
 use super::network::Network;
 use super::peer::{Link, Peer};
 use super::tls::{Handshake, Hello, Refusal, Server};
+use crate::config::Depth;
 use crate::observation::{Event, Legacy, Observation, Outcome, TlsFacts, TlsUse};
 use crate::target::Place;
 
@@ -38,12 +39,11 @@ impl Door {
     }
 
     /// The door that was gone through.
-    const fn of(facts: &TlsFacts) -> Option<Self> {
-        match facts.tls {
+    fn of(observation: &Observation) -> Option<Self> {
+        match observation.tls.as_deref()?.tls {
             TlsUse::Implicit => Some(Self::Open),
             TlsUse::Starttls => Some(Self::Starttls),
-            // Whatever it was called, the server knows the standard's word by now; one that does not refuses it again.
-            TlsUse::AuthTls => Some(Self::Auth("TLS")),
+            TlsUse::AuthTls => observation.dialogue.as_deref()?.mechanism.map(Self::Auth),
             TlsUse::NotOffered | TlsUse::Refused | TlsUse::Failed => None,
         }
     }
@@ -67,8 +67,9 @@ struct Begun {
 }
 
 /// Whether it is worth asking a server what else it would speak: it negotiated something better than what would be asked.
-pub(super) fn is_to_be_asked_for_old_tls(facts: &TlsFacts) -> bool {
-    Door::of(facts).is_some() && matches!(facts.version, Some("TLSv1.2" | "TLSv1.3"))
+pub(super) fn is_to_be_asked_for_old_tls(observation: &Observation) -> bool {
+    let version = observation.tls.as_deref().and_then(|facts| facts.version);
+    matches!(version, Some("TLSv1.2" | "TLSv1.3")) && Door::of(observation).is_some()
 }
 
 impl<N: Network> Prober<N> {
@@ -94,7 +95,16 @@ impl<N: Network> Prober<N> {
                 // It did not wait for us to fail at TLS.
                 let mut peer = Peer::new(Link::Plain(stream), begun, started, log.clone());
                 peer.keep(&bytes);
-                Some(peer)
+                if self.settings.depth == Depth::Greeting {
+                    return Some(peer);
+                }
+                // What we asked next would stand on the same line as our hello: to talk takes a connection without one.
+                let Some((stream, anew)) = self.reach(Door::Open, place, observation, log).await else {
+                    return Some(peer);
+                };
+                peer.into_parts().0.close();
+                (observation.time, observation.connect) = (anew.time, Some(anew.at.elapsed()));
+                Some(Peer::new(Link::Plain(stream), anew.at, Instant::now(), log.clone()))
             }
             Secured::Failed => {
                 observation.outcome = Outcome::TlsFailed;
@@ -221,7 +231,7 @@ impl<N: Network> Prober<N> {
 
     /// Asks on a connection of its own whether a server that speaks modern TLS would also speak that of the past.
     pub(super) async fn ask_for_old_tls(&self, place: &Place, observation: &mut Observation, log: &Log) {
-        let Some(door) = observation.tls.as_deref().and_then(Door::of) else { return };
+        let Some(door) = Door::of(observation) else { return };
         let Some((stream, _)) = self.reach(door, place, observation, log).await else { return };
         log.note(|| Event::Hello("at most TLS 1.1, weak suites among the rest"));
         let deadline = Instant::now() + self.settings.tls_timeout;
@@ -254,6 +264,6 @@ fn learn(known: &mut Option<Box<TlsFacts>>, facts: Box<TlsFacts>) {
         (known.version, known.cipher, known.group) = (facts.version, facts.cipher, facts.group);
     }
     if known.chain.is_empty() {
-        (known.chain, known.status) = (facts.chain, facts.status);
+        (known.chain, known.verdict) = (facts.chain, facts.verdict);
     }
 }

@@ -9,7 +9,7 @@ use super::scripted::{Script, Scripted};
 use super::*;
 use crate::classify::Classifier;
 use crate::config::Config;
-use crate::observation::Service;
+use crate::observation::{Legacy, Service};
 use crate::schedule::{Checkpoint, Order, Pace, Setup, Shard};
 use crate::target::{Family, Ports, Targets};
 
@@ -21,6 +21,9 @@ struct Scene {
     service: String,
     name: Option<String>,
     leave: Option<String>,
+    depth: Option<String>,
+    #[serde(default)]
+    anonymous: bool,
     #[serde(default)]
     peer: Script,
     row: Expected,
@@ -46,6 +49,23 @@ struct Expected {
     tls: Option<String>,
     tls_error: Option<String>,
     cert_status: Option<String>,
+    /// What is offered; a scene in depth must say it.
+    #[serde(default)]
+    capabilities: Vec<String>,
+    #[serde(default)]
+    auth: Vec<String>,
+    #[serde(default)]
+    pasv: Vec<String>,
+    /// How the server refuses TLS of the past.
+    legacy: Option<String>,
+    /// Everything that was dialled, where that is more than the endpoint.
+    dialled: Option<Vec<String>>,
+    /// Why the dialogue broke off.
+    broken_off: Option<String>,
+    /// What stood between the leave to begin TLS and the handshake.
+    injected: Option<String>,
+    /// What came before it was asked for.
+    unasked: Option<String>,
     #[serde(default)]
     truncated: bool,
     attempts: Option<u32>,
@@ -75,7 +95,7 @@ pub(crate) fn prober(network: Scripted, leave: Leave) -> Prober<Scripted> {
     let config = Config::default();
     Prober {
         network,
-        tls: TlsClient::new(),
+        tls: TlsClient::new(Arc::new(Certificates::new(Anchors::read(&Roots::Public).unwrap()))),
         neighbours: Neighbours::new(Vec::new()),
         settings: Settings {
             connect_timeout: config.connect_timeout,
@@ -116,8 +136,12 @@ fn every_scripted_peer_gets_its_row() {
 
 async fn play(what: &str, scene: Scene) {
     let leave = if scene.leave.as_deref() == Some("close") { Leave::Close } else { Leave::Quit };
+    let depths = [Depth::Greeting, Depth::Features, Depth::Tls];
+    let depth = scene.depth.as_deref().unwrap_or("greeting");
     let network = Scripted::everywhere(scene.peer);
-    let prober = prober(network.clone(), leave);
+    let mut prober = prober(network.clone(), leave);
+    prober.settings.depth = depths.into_iter().find(|known| known.as_str() == depth).expect(what);
+    prober.settings.anonymous = scene.anonymous;
     let service = Service::ALL.into_iter().find(|service| service.as_str() == scene.service).expect(what);
     let place =
         Place { name: scene.name.map(Into::into), via: None, ip: "192.0.2.1".parse().unwrap(), port: 1, service };
@@ -150,6 +174,8 @@ async fn play(what: &str, scene: Scene) {
     let rest = text(&row.received.bytes()[row.greeting_len..]);
     match expected.after_len {
         Some(len) => assert_eq!(rest.len(), len, "length of what came after the greeting of {what}"),
+        // What is answered in depth is held against what was made of it.
+        None if row.dialogue.is_some() && expected.after.is_none() => {}
         None => assert_eq!(rest, expected.after.unwrap_or_default(), "what came after the greeting of {what}"),
     }
     if let Some(software) = expected.software {
@@ -158,8 +184,23 @@ async fn play(what: &str, scene: Scene) {
     let tls = row.tls.as_deref();
     assert_eq!(tls.map(|facts| facts.tls.as_str()), expected.tls.as_deref(), "tls of {what}");
     assert_eq!(tls.and_then(|facts| facts.error.as_deref()), expected.tls_error.as_deref(), "tls_error of {what}");
-    let status = tls.and_then(|facts| facts.status).map(crate::observation::CertificateStatus::as_str);
+    let status = tls.and_then(crate::observation::TlsFacts::status).map(crate::observation::CertificateStatus::as_str);
     assert_eq!(status, expected.cert_status.as_deref(), "cert_status of {what}");
+    let legacy = tls.and_then(|facts| facts.legacy.clone()).map(|legacy| match legacy {
+        Legacy::Refused(how) => how.into_owned(),
+        Legacy::Accepted { version, cipher } => format!("{version:?} {cipher:?}"),
+    });
+    assert_eq!(legacy, expected.legacy, "TLS of the past with {what}");
+    if let Some(dialled) = expected.dialled {
+        assert_eq!(network.dialled().iter().map(ToString::to_string).collect::<Vec<_>>(), dialled, "dialled by {what}");
+    }
+    let dialogue = row.dialogue.as_deref().cloned().unwrap_or_default();
+    assert_eq!(dialogue.capabilities, expected.capabilities, "capabilities of {what}");
+    assert_eq!(dialogue.auth, expected.auth, "auth of {what}");
+    assert_eq!(dialogue.pasv, expected.pasv, "pasv of {what}");
+    assert_eq!(dialogue.broken_off.as_deref(), expected.broken_off.as_deref(), "end of the dialogue with {what}");
+    assert_eq!(text(&dialogue.injected), expected.injected.unwrap_or_default(), "what was injected by {what}");
+    assert_eq!(text(&dialogue.unasked), expected.unasked.unwrap_or_default(), "what {what} said unasked");
     assert_eq!(row.received.is_truncated(), expected.truncated, "truncated of {what}");
     assert_eq!(row.attempts, expected.attempts.unwrap_or(1), "attempts of {what}");
     if let Some(at) = expected.greeted_at {

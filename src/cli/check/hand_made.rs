@@ -1,8 +1,11 @@
 //! Observations as tests need them.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hailer::observation::{Asked, Certificate, CertificateStatus, Dialogue, Offers, Reply, TlsFacts, TlsUse};
+use hailer::observation::{
+    Asked, Certificate, CertificateVerdict, Dialogue, Key, KeyKind, Offers, Reply, TlsFacts, TlsUse,
+};
 use hailer::{Observation, Outcome, Service};
 
 /// An endpoint of 192.0.2.5 that ended so.
@@ -43,14 +46,14 @@ pub(super) fn certified(mut row: Observation, names: &[&str]) -> Observation {
         names: names.iter().map(|name| (*name).to_owned()).collect(),
         not_before: Some(SystemTime::UNIX_EPOCH),
         not_after: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(30 * 24 * 60 * 60)),
-        key: Some("RSA 2048".into()),
+        key: Some(Key { kind: KeyKind::Rsa, bits: Some(2048), text: "RSA 2048".into() }),
         signature: Some("sha256WithRSAEncryption".into()),
-        sha256: [0; 32],
+        ..Certificate::default()
     };
     let mut facts = TlsFacts::new(TlsUse::Implicit);
     facts.version = Some("TLSv1.3");
-    facts.status = Some(CertificateStatus::Valid);
-    facts.chain = vec![certificate];
+    facts.verdict = Some(CertificateVerdict { trusted: true, ..CertificateVerdict::default() });
+    facts.chain = [Arc::new(certificate)].into();
     row.tls = Some(Box::new(facts));
     row
 }

@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use hailer::Observation;
-use hailer::observation::{Certificate, CertificateStatus, Event, TlsFacts};
+use hailer::observation::{Certificate, CertificateVerdict, Event, TlsFacts};
 use hailer::output::escape::escape;
 use hailer::output::{Cell, Column, Timestamp, hex};
 
@@ -104,7 +104,7 @@ fn tell_certificate(row: &Observation, facts: &TlsFacts, page: &mut Page) {
     let mut fact = |label: &str, words: &str| page.moment(None, '*', &format!("{label:<12} {words}"));
     fact("certificate", &shown(Column::CertSubject.cell(row)).unwrap_or_else(|| "without a subject".into()));
     if !leaf.names.is_empty() {
-        fact("for", &names(&leaf.names));
+        fact("for", &names(leaf));
     }
     if let Some(words) = validity(leaf, row.time) {
         fact("valid", &words);
@@ -119,23 +119,26 @@ fn tell_certificate(row: &Observation, facts: &TlsFacts, page: &mut Page) {
         more => fact("chain", &format!("{more} certificates")),
     }
     fact("SHA-256", &hex(&leaf.sha256));
-    if let Some(status) = facts.status {
-        fact("judged", judged(status));
+    if let Some(verdict) = facts.verdict {
+        fact("judged", &judged(verdict));
     }
 }
 
-/// What a certificate's status means.
-pub(super) const fn judged(status: CertificateStatus) -> &'static str {
-    match status {
-        CertificateStatus::Valid => "valid",
-        CertificateStatus::Malformed => "malformed: it cannot be read",
-        CertificateStatus::NotYetValid => "not valid yet",
-        CertificateStatus::Expired => "expired",
-        CertificateStatus::SelfSigned => "signed by itself: nobody vouches for it",
-        CertificateStatus::Untrusted => "untrusted: no chain leads to a known root",
-        CertificateStatus::NameMismatch => "for other names than the one asked for",
-        CertificateStatus::BadSignature => "not proved: the server may not hold its key",
-    }
+/// Everything that speaks against a certificate, or that nothing does.
+pub(super) fn judged(verdict: CertificateVerdict) -> String {
+    let CertificateVerdict { malformed, bad_signature, not_yet_valid, expired, self_signed, trusted, name_matches } =
+        verdict;
+    let flaws = [
+        (malformed, "malformed"),
+        (bad_signature, "not proved to be the server's"),
+        (not_yet_valid, "not valid yet"),
+        (expired, "expired"),
+        (self_signed && !trusted, "signed by itself"),
+        (!self_signed && !trusted && !malformed, "not signed by a known authority"),
+        (name_matches == Some(false), "for other names than the one asked for"),
+    ];
+    let flaws: Vec<_> = flaws.into_iter().filter(|(holds, _)| *holds).map(|(_, words)| words).collect();
+    if flaws.is_empty() { "valid".to_owned() } else { flaws.join(", ") }
 }
 
 /// From when to when, and how that lies to the time of the probe.
@@ -153,9 +156,10 @@ fn validity(leaf: &Certificate, now: SystemTime) -> Option<String> {
     Some(format!("{from} to {to}, {left}"))
 }
 
-fn names(all: &[String]) -> String {
-    let shown: Vec<_> = all.iter().take(MAX_NAMES).map(|name| escape(name.as_bytes())).collect();
-    let more = all.len().saturating_sub(MAX_NAMES);
+fn names(of: &Certificate) -> String {
+    let shown: Vec<_> = of.names.iter().take(MAX_NAMES).map(|name| escape(name.as_bytes())).collect();
+    let left_out = usize::try_from(of.names_left_out).unwrap_or(usize::MAX);
+    let more = of.names.len().saturating_sub(MAX_NAMES).saturating_add(left_out);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     shown.join(", ") + &more
 }
@@ -239,7 +243,13 @@ mod tests {
     #[test]
     fn a_certificate_is_summed_up_once() {
         let mut row = certified(greeted(465, "220 ready\r\n"), &["mail.example", "*.mail.example"]);
-        row.tls.as_mut().unwrap().status = Some(CertificateStatus::Expired);
+        let verdict = CertificateVerdict {
+            expired: true,
+            trusted: true,
+            name_matches: Some(false),
+            ..CertificateVerdict::default()
+        };
+        row.tls.as_mut().unwrap().verdict = Some(verdict);
         let mut row = with(
             row,
             &[
@@ -257,7 +267,7 @@ mod tests {
            * key          RSA 2048, signed with sha256WithRSAEncryption
            * issued by    CN=authority
            * SHA-256      0000000000000000000000000000000000000000000000000000000000000000
-           * judged       expired
+           * judged       expired, for other names than the one asked for
      70 ms * TLS: we offer at most TLS 1.1
      80 ms * TLS: not agreed: alert protocol_version
 ";

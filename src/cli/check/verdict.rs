@@ -140,7 +140,7 @@ fn encryption(facts: &TlsFacts, row: &Observation) -> String {
     let error = error.as_deref().unwrap_or("no reason was given");
     let works = |what: &str| {
         let version = facts.version.unwrap_or("an unknown version");
-        let certificate = facts.status.map_or("there is no certificate", judged);
+        let certificate = facts.verdict.map_or_else(|| "not shown".to_owned(), judged);
         format!("{what} works: {version}; its certificate is {certificate}.")
     };
     match facts.tls {
@@ -193,7 +193,7 @@ const fn spoken(protocol: Protocol) -> &'static str {
 #[cfg(test)]
 mod tests {
     use hailer::Service;
-    use hailer::observation::CertificateStatus;
+    use hailer::observation::CertificateVerdict;
 
     use super::super::hand_made::{certified, ended, greeted};
     use super::*;
@@ -212,7 +212,8 @@ mod tests {
     #[test]
     fn each_outcome_is_told_in_its_own_words() {
         let expired = |mut row: Observation| {
-            row.tls.as_mut().unwrap().status = Some(CertificateStatus::Expired);
+            let verdict = CertificateVerdict { expired: true, trusted: true, ..CertificateVerdict::default() };
+            row.tls.as_mut().unwrap().verdict = Some(verdict);
             row
         };
         let named = |name: &str, mut row: Observation| {

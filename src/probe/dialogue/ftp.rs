@@ -41,6 +41,7 @@ impl<N: Network> Prober<N> {
         if self.settings.depth == Depth::Tls && peer.is_plain() {
             let door = match ask_auth(&mut peer, patience, dialogue).await {
                 Ok((mechanism, reply)) => {
+                    dialogue.mechanism = Some(mechanism);
                     let is_in = is_let_in(&mut peer, reply, SECURITY_ACCEPTED, observation, dialogue);
                     is_in.then_some(Door::Auth(mechanism))
                 }
