@@ -13,6 +13,8 @@ mod asked_to_stop;
 #[cfg(test)]
 mod canaries;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod delayed;
 #[cfg(test)]
 mod demo;

@@ -12,7 +12,7 @@ use super::case::{Case, Found, Standing};
 use super::dns::Dns;
 use super::names::{Answered, listed};
 use super::page::Page;
-use super::timeline::{self, shown};
+use super::timeline::{self, Told, shown};
 use super::verdict::verdict;
 use super::words::{self, Words};
 
@@ -23,11 +23,11 @@ const MAX_PLACES: usize = 6;
 pub(super) fn tell(case: &Case, page: &mut Page) {
     page.heading(&format!("{}  DNS", case.host));
     tell_dns(case, page);
-    let mut explained = BTreeSet::new();
+    let (mut explained, mut told) = (BTreeSet::new(), Told::new());
     for row in case.rows.iter().filter(|row| row.outcome != Outcome::Unresolved || row.ip.is_some()) {
         let (name, at) = (row.name.as_deref().unwrap_or_default(), place(row));
         page.heading(format!("{} {}  {at}  {}", row.port, row.service, escape(name.as_bytes())).trim_end());
-        timeline::tell(row, page);
+        timeline::tell(row, &mut told, page);
         page.blank();
         page.paragraph("  verdict  ", &verdict(row));
         if let Some(words) = case.expected.as_deref().and_then(|name| expectation(row, name)) {

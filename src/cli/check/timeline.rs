@@ -2,6 +2,7 @@
 //!
 //! Every line of a peer is escaped, and there is an end to how many of them are shown.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use hailer::Observation;
@@ -22,8 +23,14 @@ const MAX_NAMES: usize = 12;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// An answer of more lines is not told a second time.
+const REPEATED: usize = 3;
+
+/// Which certificates were told, and where.
+pub(super) type Told = BTreeMap<[u8; 32], u16>;
+
 /// Tells an endpoint's story.
-pub(super) fn tell(row: &Observation, page: &mut Page) {
+pub(super) fn tell(row: &Observation, told: &mut Told, page: &mut Page) {
     let Some(transcript) = row.transcript.as_deref() else { return };
     let mut certificate = row.tls.as_deref().filter(|facts| !facts.chain.is_empty());
     let mut said = Speech::default();
@@ -54,7 +61,7 @@ pub(super) fn tell(row: &Observation, page: &mut Page) {
         if matches!(moment.event, Event::Secured(_) | Event::NotSecured(_))
             && let Some(facts) = certificate.take()
         {
-            tell_certificate(row, facts, page);
+            tell_certificate(row, facts, told, page);
         }
     }
     said.flush(page);
@@ -69,6 +76,8 @@ struct Speech {
     at: u128,
     who: Option<char>,
     bytes: Vec<u8>,
+    /// Answers of several lines, and when they came.
+    before: Vec<(u128, Vec<u8>)>,
 }
 
 impl Speech {
@@ -83,6 +92,12 @@ impl Speech {
     fn flush(&mut self, page: &mut Page) {
         let Some(who) = self.who.take() else { return };
         let text = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes);
+        let count = text.split(|byte| *byte == b'\n').count();
+        if let Some((at, _)) = self.before.iter().find(|(_, bytes)| *bytes == self.bytes) {
+            page.moment(Some(self.at), who, &format!("… the same {count} lines as at {at} ms"));
+            self.bytes.clear();
+            return;
+        }
         let mut lines = text.split(|byte| *byte == b'\n');
         for (number, line) in lines.by_ref().take(MAX_LINES).enumerate() {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -95,13 +110,21 @@ impl Speech {
             0 => {}
             more => page.moment(None, who, &format!("… {more} lines more")),
         }
-        self.bytes.clear();
+        let bytes = std::mem::take(&mut self.bytes);
+        if count > REPEATED {
+            self.before.push((self.at, bytes));
+        }
     }
 }
 
-fn tell_certificate(row: &Observation, facts: &TlsFacts, page: &mut Page) {
+fn tell_certificate(row: &Observation, facts: &TlsFacts, told: &mut Told, page: &mut Page) {
     let Some(leaf) = facts.chain.first() else { return };
     let mut fact = |label: &str, words: &str| page.moment(None, '*', &format!("{label:<12} {words}"));
+    if let Some(port) = told.get(&leaf.sha256) {
+        fact("certificate", &format!("the same as on port {port}"));
+        return;
+    }
+    told.insert(leaf.sha256, row.port);
     fact("certificate", &shown(Column::CertSubject.cell(row)).unwrap_or_else(|| "without a subject".into()));
     if !leaf.names.is_empty() {
         fact("for", &names(leaf));
@@ -187,7 +210,7 @@ mod tests {
 
     fn told(row: &Observation) -> String {
         let mut page = Page::new(100);
-        tell(row, &mut page);
+        tell(row, &mut Told::new(), &mut page);
         page.into_text()
     }
 
@@ -274,6 +297,25 @@ mod tests {
         assert_eq!(told(&row), expected);
         row.time += 31 * DAY;
         assert!(told(&row).contains("1970-01-31, expired 1 day ago\n"));
+    }
+
+    #[test]
+    fn what_was_told_is_not_told_again() {
+        let offers = "250-mx.example\r\n250-SIZE 1000\r\n250-DSN\r\n250 HELP\r\n";
+        let secured = |at| (at, Event::Secured("TLSv1.3".into()));
+        let row = certified(greeted(25, "220 ready\r\n"), &["mail.example"]);
+        let row = with(
+            row,
+            &[(1, heard(offers)), secured(2), (3, heard("250 one\r\n")), (4, heard(offers)), (5, heard("250 one\r\n"))],
+        );
+        let mut page = Page::new(100);
+        let mut known = Told::new();
+        tell(&row, &mut known, &mut page);
+        tell(&Observation { port: 587, ..row }, &mut known, &mut page);
+        let text = page.into_text();
+        assert_eq!(text.matches("4 ms < … the same 4 lines as at 1 ms\n").count(), 2, "{text}");
+        assert_eq!(text.matches("< 250 one").count(), 4, "{text}");
+        assert_eq!(text.matches("* certificate  the same as on port 25\n").count(), 1, "{text}");
     }
 
     #[test]
