@@ -154,8 +154,8 @@ impl<N: Network> Prober<N> {
             };
             match (refusal, hello.older(by_alert)) {
                 (Refusal::UnknownName, _) if server.sni => server.sni = false,
-                (Refusal::TooModern | Refusal::UnknownName, Some(older)) => hello = older,
-                (Refusal::TooModern | Refusal::UnknownName | Refusal::Other, _) => break,
+                (Refusal::TooModern, Some(older)) => hello = older,
+                (Refusal::UnknownName | Refusal::TooModern | Refusal::Other, _) => break,
             }
             let Some((anew, begun)) = self.reach(door, place, observation, log).await else { break };
             stream = anew;
