@@ -148,6 +148,20 @@ fn judged_by_roots_of_ones_own() {
         let manifest = std::fs::read(folder.path().join("rows.ndjson.manifest.json")).unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&manifest).unwrap()["configuration"]["roots"], "roots.pem");
     }
+
+    let by_system = |roots: &str| {
+        let roots = folder.path().join(roots);
+        let mut command = scan([peer.target("smtps"), "--roots=system".into()]);
+        run(command.env("SSL_CERT_FILE", roots).env_remove("SSL_CERT_DIR"))
+    };
+    assert_eq!(by_system("roots.pem").rows()[0]["cert_status"], "valid");
+    let refused = by_system("none.pem");
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.contains("the roots 'system' cannot be used: this system has no root"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]
