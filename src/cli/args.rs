@@ -6,8 +6,9 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use hailer::{Canary, Limit, Ports, Rate, Shard};
+use hailer::{Canary, Limit, Ports, Rate, Roots, Shard};
 
 use super::demo::DemoArgs;
 use super::fleet::FleetArgs;
@@ -56,6 +57,7 @@ const ORDER: &str = "Order and shards";
 const DEPTH: &str = "Depth";
 const PATIENCE: &str = "Patience and manners";
 const NETWORK: &str = "Network";
+const CERTIFICATES: &str = "Certificates";
 
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER)]
@@ -208,6 +210,10 @@ pub(super) struct ScanArgs {
     /// Ask this DNS server and not the system's, nor its hosts file; may repeat
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = resolver, help_heading = NETWORK)]
     pub(super) resolver: Vec<SocketAddr>,
+
+    /// By which authorities certificates are judged: the public ones compiled in, those that this system trusts, or those in a PEM file and no others
+    #[arg(long, value_name = "webpki|system|FILE", default_value_t = Roots::default(), value_parser = PathBufValueParser::new().map(Roots::from), help_heading = CERTIFICATES)]
+    pub(super) roots: Roots,
 
     /// The words themselves, for whoever repeats them.
     #[arg(skip)]
