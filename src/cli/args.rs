@@ -11,6 +11,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueE
 use hailer::{Canary, Limit, Ports, Rate, Roots, Shard};
 
 use super::demo::DemoArgs;
+use super::explain::ExplainArgs;
 use super::fleet::FleetArgs;
 use super::given::Given;
 
@@ -30,6 +31,8 @@ pub(super) enum Command {
     Demo(DemoArgs),
     /// Serve a simulated fleet of FTP and mail servers on loopback addresses, for this or any other tool to sweep.
     Fleet(FleetArgs),
+    /// Say what a reply code, a port or a finding means, what to do, and how to check it by hand.
+    Explain(ExplainArgs),
 }
 
 const AFTER: &str = "\

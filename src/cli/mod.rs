@@ -6,12 +6,14 @@ mod args;
 mod beside;
 mod demo;
 mod display;
+mod explain;
 mod fleet;
 mod given;
 mod keeper;
 mod kept;
 mod list;
 mod outputs;
+mod page;
 mod plan;
 mod progress;
 mod record;
@@ -85,6 +87,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Scan(args) => scan::run(*args),
         Command::Demo(args) => demo::run(&args),
         Command::Fleet(args) => fleet::run(&args),
+        Command::Explain(args) => explain::run(&args),
     };
     let (words, code) = match result {
         Ok(ended) => return ended.into(),
