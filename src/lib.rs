@@ -13,6 +13,7 @@ mod config;
 mod error;
 #[cfg(feature = "fleet")]
 pub mod fleet;
+pub mod handbook;
 pub mod manifest;
 mod notice;
 pub mod observation;

@@ -6,11 +6,13 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use hailer::{Canary, Limit, Ports, Rate, Shard};
+use hailer::{Canary, Limit, Ports, Rate, Roots, Shard};
 
 use super::check::CheckArgs;
 use super::demo::DemoArgs;
+use super::explain::ExplainArgs;
 use super::fleet::FleetArgs;
 use super::given::Given;
 
@@ -32,6 +34,8 @@ pub(super) enum Command {
     Demo(DemoArgs),
     /// Serve a simulated fleet of FTP and mail servers on loopback addresses, for this or any other tool to sweep.
     Fleet(FleetArgs),
+    /// Say what a reply code, a port or a finding means, what to do, and how to check it by hand.
+    Explain(ExplainArgs),
 }
 
 const AFTER: &str = "\
@@ -59,6 +63,7 @@ const ORDER: &str = "Order and shards";
 const DEPTH: &str = "Depth";
 const PATIENCE: &str = "Patience and manners";
 const NETWORK: &str = "Network";
+const CERTIFICATES: &str = "Certificates";
 
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER)]
@@ -211,6 +216,10 @@ pub(super) struct ScanArgs {
     /// Ask this DNS server and not the system's, nor its hosts file; may repeat
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = resolver, help_heading = NETWORK)]
     pub(super) resolver: Vec<SocketAddr>,
+
+    /// By which authorities certificates are judged: the public ones compiled in, those that this system trusts, or those in a PEM file and no others
+    #[arg(long, value_name = "webpki|system|FILE", default_value_t = Roots::default(), value_parser = PathBufValueParser::new().map(Roots::from), help_heading = CERTIFICATES)]
+    pub(super) roots: Roots,
 
     /// The words themselves, for whoever repeats them.
     #[arg(skip)]

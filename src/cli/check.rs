@@ -76,7 +76,8 @@ async fn check(Plan { hosts, settings }: Plan) -> Result<Ended, Failure> {
 async fn examine(Asked { host, scan }: Asked, settings: &Settings) -> Result<Case, Failure> {
     if !settings.quiet {
         let host = escape(host.to_string().as_bytes());
-        tell(format_args!("checking {host}: {} ports, one at a time", scan.endpoints()));
+        let (count, noun) = (scan.endpoints(), if scan.endpoints() == 1 { "port" } else { "ports" });
+        tell(format_args!("checking {host}: {count} {noun}, one at a time"));
     }
     let mut dns = Dns::ask(&settings.lookup, &host, settings.family).await;
     // Otherwise a dead resolver would be waited for once more.

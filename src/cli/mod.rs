@@ -7,12 +7,14 @@ mod beside;
 mod check;
 mod demo;
 mod display;
+mod explain;
 mod fleet;
 mod given;
 mod keeper;
 mod kept;
 mod list;
 mod outputs;
+mod page;
 mod plan;
 mod progress;
 mod record;
@@ -90,6 +92,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Fleet(args) => fleet::run(&args),
+        Command::Explain(args) => explain::run(&args),
     };
     let (words, code) = match result {
         Ok(ended) => return ended.into(),

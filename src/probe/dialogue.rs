@@ -90,13 +90,11 @@ impl<N: Network> Prober<N> {
     }
 
     /// Who we say we are: never what the peer is called, also where that is our own name.
-    fn our_name(&self, peer: &Peer<N::Stream>, place: &Place, observation: &Observation) -> String {
-        let greeting = observation.greeting().to_ascii_lowercase();
+    fn our_name(&self, peer: &Peer<N::Stream>, place: &Place) -> String {
         let is_theirs = |name: &&String| {
-            place.name.as_deref().is_some_and(|theirs| theirs.eq_ignore_ascii_case(name))
-                || greeting
-                    .split(|byte| byte.is_ascii_whitespace() || *byte == b'-')
-                    .any(|word| word.eq_ignore_ascii_case(name.as_bytes()))
+            let said = peer.received().bytes().split(|byte| byte.is_ascii_whitespace() || *byte == b'-');
+            let known = place.name.as_deref().map(str::as_bytes);
+            said.chain(known).any(|word| word.eq_ignore_ascii_case(name.as_bytes()))
         };
         let own = self.settings.ehlo_name.as_ref().filter(|name| !is_theirs(name)).cloned();
         own.unwrap_or_else(|| address_literal(peer.local_ip().unwrap_or(IpAddr::from([127, 0, 0, 1]))))
@@ -115,12 +113,11 @@ impl<N: Network> Prober<N> {
         if again.code != Some(READY) {
             return None;
         }
-        again.received = peer.received().clone();
         let (patience, mut unused) = (self.patience(place.service), Dialogue::default());
         let (reply, yes) = match door {
             Door::Open => return Some(()),
             Door::Starttls => {
-                let name = self.our_name(peer, place, &again);
+                let name = self.our_name(peer, place);
                 say_hello(peer, &name, patience, &mut unused).await.ok()?;
                 (ask(peer, "STARTTLS", patience, &mut unused).await.ok()?, READY)
             }

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
+use super::legacy::Session;
 use super::log::Log;
 use super::network::Stream;
 use super::tls::Sniffer;
@@ -26,6 +27,7 @@ const MAX_DRAINED: usize = 1024 * 1024;
 pub(super) enum Link<S> {
     Plain(S),
     Tls(Box<TlsStream<Sniffer<S>>>),
+    Legacy(Box<Session<S>>),
 }
 
 /// A connection and what has come over it.
@@ -128,6 +130,7 @@ impl<S: Stream> Peer<S> {
         match &self.link {
             Link::Plain(stream) => stream.local_ip(),
             Link::Tls(stream) => stream.get_ref().0.stream().local_ip(),
+            Link::Legacy(session) => session.stream().local_ip(),
         }
     }
 
@@ -148,6 +151,10 @@ impl<S: Stream> Peer<S> {
                 Ok(()) => stream.flush().await,
                 error => error,
             },
+            Link::Legacy(session) => match session.write_all(words).await {
+                Ok(()) => session.flush().await,
+                error => error,
+            },
         });
     }
 
@@ -157,12 +164,13 @@ impl<S: Stream> Peer<S> {
         drop(match &mut self.link {
             Link::Plain(stream) => stream.shutdown().await,
             Link::Tls(stream) => stream.shutdown().await,
+            Link::Legacy(session) => session.shutdown().await,
         });
     }
 
     /// Takes what has come by now without waiting, so that closing sends FIN and not RST (RFC 1122 §4.2.2.13).
     pub(super) fn drain(&mut self) {
-        if matches!(self.link, Link::Tls(_)) {
+        if !self.is_plain() {
             // What is whole records is heard as ever; what is less than one is only taken.
             for _ in 0..MAX_DRAINED / CHUNK {
                 let Some(Heard::Bytes(())) = self.hear(|_| ()).now_or_never() else { break };
@@ -177,6 +185,7 @@ impl<S: Stream> Peer<S> {
                     count
                 }
                 Link::Tls(stream) => stream.get_mut().0.stream_mut().take_now(&mut chunk),
+                Link::Legacy(session) => session.stream_mut().take_now(&mut chunk),
             };
             if count < CHUNK {
                 return;
@@ -214,14 +223,17 @@ impl<S: Stream> Link<S> {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buffer),
+            Self::Legacy(session) => Pin::new(&mut **session).poll_read(cx, buffer),
         }
     }
 
     /// Sends FIN, after `close_notify` inside TLS (RFC 8446 §6.1), as far as the socket takes it at once.
     pub(super) fn close(mut self) {
-        if let Self::Tls(stream) = &mut self {
-            // If it cannot be said the connection is gone, and there is nobody to tell.
-            drop(stream.shutdown().now_or_never());
+        // If it cannot be said the connection is gone, and there is nobody to tell.
+        match &mut self {
+            Self::Plain(_) => {}
+            Self::Tls(stream) => drop(stream.shutdown().now_or_never()),
+            Self::Legacy(session) => drop(session.shutdown().now_or_never()),
         }
     }
 

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Prober;
 use super::dial::{Dialled, NoConnection, Turn};
+use super::legacy;
 use super::log::Log;
 use super::network::Network;
 use super::peer::{Link, Peer};
@@ -130,7 +131,7 @@ impl<N: Network> Prober<N> {
         loop {
             let started = Instant::now();
             log.note(|| Event::Hello(hello.as_str()));
-            let refusal = match self.shake_hands(stream, hello, server).await {
+            let (refusal, by_alert) = match self.shake_hands(stream, hello, server).await {
                 Handshake::Done(link, facts) => {
                     log.note(|| Event::Secured(facts.summary()));
                     observation.tls_handshake = Some(started.elapsed());
@@ -146,14 +147,15 @@ impl<N: Network> Prober<N> {
                 }
                 Handshake::Failed { facts, refusal } => {
                     log.note(|| Event::NotSecured(facts.error.clone().unwrap_or_default()));
+                    let by_alert = facts.alert.is_some();
                     learn(&mut observation.tls, facts);
-                    refusal
+                    (refusal, by_alert)
                 }
             };
-            match (refusal, hello.older()) {
+            match (refusal, hello.older(by_alert)) {
                 (Refusal::UnknownName, _) if server.sni => server.sni = false,
-                (Refusal::TooModern | Refusal::UnknownName, Some(older)) => hello = older,
-                (Refusal::TooModern | Refusal::UnknownName | Refusal::Other, _) => break,
+                (Refusal::TooModern, Some(older)) => hello = older,
+                (Refusal::UnknownName | Refusal::TooModern | Refusal::Other, _) => break,
             }
             let Some((anew, begun)) = self.reach(door, place, observation, log).await else { break };
             stream = anew;
@@ -183,7 +185,7 @@ impl<N: Network> Prober<N> {
         let (link, talk) = peer.into_parts();
         let stream = match link {
             Link::Plain(stream) => stream,
-            link @ Link::Tls(_) => return Ok(Peer::resume(link, talk)),
+            link @ (Link::Tls(_) | Link::Legacy(_)) => return Ok(Peer::resume(link, talk)),
         };
         match self.secure(stream, door, place, observation, &log).await.0 {
             Secured::Inside(link) => Ok(Peer::resume(link, talk)),
@@ -225,18 +227,24 @@ impl<N: Network> Prober<N> {
         self.walk_to(door, &mut peer, place).await?;
         match peer.into_parts().0 {
             Link::Plain(stream) => Some((stream, begun)),
-            Link::Tls(_) => None,
+            Link::Tls(_) | Link::Legacy(_) => None,
         }
     }
 
     /// Asks on a connection of its own whether a server that speaks modern TLS would also speak that of the past.
     pub(super) async fn ask_for_old_tls(&self, place: &Place, observation: &mut Observation, log: &Log) {
         let Some(door) = Door::of(observation) else { return };
-        let Some((stream, _)) = self.reach(door, place, observation, log).await else { return };
-        log.note(|| Event::Hello("at most TLS 1.1, weak suites among the rest"));
-        let deadline = Instant::now() + self.settings.tls_timeout;
-        let name = place.name.as_deref();
-        let legacy = self.tls.ask_for_old(stream, name, deadline).await;
+        let mut name = place.name.as_deref();
+        let legacy = loop {
+            let Some((stream, _)) = self.reach(door, place, observation, log).await else { return };
+            log.note(|| Event::Hello(Hello::Older(legacy::Hello::Old).as_str()));
+            let deadline = Instant::now() + self.settings.tls_timeout;
+            match self.tls.ask_for_old(stream, name, deadline).await {
+                Some(legacy) => break legacy,
+                None => name = None,
+            }
+            log.note(|| Event::Closed);
+        };
         log.note(|| match &legacy {
             Legacy::Accepted { version, cipher } => Event::Secured(format!(
                 "it would speak {} with {}",

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 pub(super) use self::sniffer::Sniffer;
 
 use super::certificate::Certificates;
+use super::legacy;
 use super::network::Stream;
 use super::peer::Link;
 use crate::observation::{TlsFacts, TlsUse};
@@ -51,6 +52,8 @@ pub(super) struct Server<'a> {
 pub(super) enum Hello {
     /// TLS 1.2 and 1.3.
     Modern,
+    /// What is older, or weaker.
+    Older(legacy::Hello),
 }
 
 impl Hello {
@@ -58,13 +61,21 @@ impl Hello {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Modern => "TLS 1.2 and 1.3",
+            Self::Older(legacy::Hello::Everything) => "TLS 1.2 and older, with suites of the past",
+            Self::Older(legacy::Hello::Old) => "TLS 1.1 and older",
+            Self::Older(legacy::Hello::Anonymous) => "suites without authentication or encryption",
+            Self::Older(legacy::Hello::Bare) => "TLS 1.0 without extensions",
         }
     }
 
-    /// What to say where it is refused for being too modern.
-    pub(super) const fn older(self) -> Option<Self> {
+    /// What to say where it is refused for being too modern. Only a server that answers with an alert can be short of
+    /// suites; one that hangs up may choke on anything it does not know.
+    pub(super) const fn older(self, by_alert: bool) -> Option<Self> {
         match self {
-            Self::Modern => None,
+            Self::Modern => Some(Self::Older(legacy::Hello::Everything)),
+            Self::Older(legacy::Hello::Everything) if by_alert => Some(Self::Older(legacy::Hello::Anonymous)),
+            Self::Older(legacy::Hello::Everything | legacy::Hello::Anonymous) => Some(Self::Older(legacy::Hello::Bare)),
+            Self::Older(legacy::Hello::Old | legacy::Hello::Bare) => None,
         }
     }
 }
@@ -109,6 +120,7 @@ impl TlsClient {
     ) -> Handshake<S> {
         match hello {
             Hello::Modern => self.modern(stream, server, deadline).await,
+            Hello::Older(hello) => self.older(stream, hello, server, deadline).await,
         }
     }
 }

@@ -38,7 +38,7 @@ fn both_forms_tell_the_same_and_the_row_is_as_in_ndjson() {
     let text = run(check([&target]).arg(dns.option()));
     let port = peer.address.port();
     for words in [
-        &format!("── {port} smtp  {}", peer.address) as &str,
+        format!("── {port} smtp  {}", peer.address).as_str(),
         "* connected\n",
         "< 220 mx.example ESMTP Postfix\n",
         "> EHLO ",

@@ -22,6 +22,8 @@ mod demo;
 #[path = "../../src/target/dns_server.rs"]
 mod dns_server;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod farewell;
 #[cfg(test)]
 mod good_runs;

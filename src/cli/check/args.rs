@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::Parser;
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use hailer::Roots;
 
 use super::super::args::{duration, ehlo_name, resolver};
 
@@ -89,4 +91,8 @@ pub(in super::super) struct CheckArgs {
     /// Ask this DNS server and not the system's, nor its hosts file; may repeat
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = resolver, help_heading = NETWORK)]
     pub(super) resolver: Vec<SocketAddr>,
+
+    /// By which authorities certificates are judged: the public ones compiled in, those that this system trusts, or those in a PEM file and no others
+    #[arg(long, value_name = "webpki|system|FILE", default_value_t = Roots::default(), value_parser = PathBufValueParser::new().map(Roots::from), help_heading = DEPTH)]
+    pub(super) roots: Roots,
 }

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use hailer::observation::{Finding, Severity};
-use hailer::{Host, Observation, Outcome};
+use hailer::{Host, MailExchange, Observation, Outcome};
 
 use super::dns::Dns;
 use super::names::{Answered, listed};
-use super::words::{self, MX_SILENT, NO_ANSWER, UNEXPECTED_NAME, Words};
+use super::words::{self, MX_SILENT, NO_ANSWER, Place, UNEXPECTED_NAME, Words};
 
 /// What came of one host.
 #[derive(Debug)]
@@ -110,16 +110,23 @@ impl Case {
         let of_rows = self.rows.iter().flat_map(|row| row.findings.iter().map(move |finding| (finding, Some(row))));
         for (finding, row) in of_host.chain(of_rows) {
             let place = row.and_then(|row| Some((row.ip?, row.port)));
+            let at = row.map_or_else(|| self.place(), Place::of);
             if let Some(known) = all.iter_mut().find(|found| found.finding == finding) {
                 known.places.extend(place);
                 continue;
             }
             let software = row.and_then(|row| row.software.as_deref()).map(|software| &*software.name);
-            let words = words::finding(finding.id, software, place);
+            let words = words::finding(finding.id, software, at);
             all.push(Found { finding, places: place.into_iter().collect(), words });
         }
         all.sort_by_key(|found| std::cmp::Reverse(found.finding.severity));
         all
+    }
+
+    /// The host as a whole, for command lines: at its first port.
+    pub(super) fn place(&self) -> Place<'_> {
+        let first = self.rows.iter().find(|row| row.ip.is_some());
+        Place { name: self.dns.name.as_deref(), ..first.map_or_else(Place::default, Place::of) }
     }
 
     /// How it stands in the end.
@@ -143,23 +150,29 @@ impl Case {
         self.rows.iter().chain(&self.exchanges).filter(is_it)
     }
 
-    /// That no mail exchange answers. Where all of them vanish it may be our own provider that blocks the port.
+    /// That mail exchanges do not answer. It weighs most where none does, unless all vanish: then it may be our own provider
+    /// that blocks the port.
     fn mx_silent(&self) -> Option<Finding> {
         let exchanges = self.dns.exchanges();
-        let rows = || exchanges.iter().flat_map(|exchange| self.answers_of(&exchange.name));
-        let is_unknown = |row: &Observation| row.outcome == Outcome::LocalError;
-        if exchanges.is_empty() || rows().any(|row| row.outcome == Outcome::Greeted || is_unknown(row)) {
+        let heard = |row: &Observation| matches!(row.outcome, Outcome::Greeted | Outcome::LocalError);
+        let is_silent = |it: &&MailExchange| {
+            let mut rows = self.answers_of(&it.name).peekable();
+            it.flaw.is_some() || rows.peek().is_some() && !rows.any(heard)
+        };
+        let silent: Vec<_> = exchanges.iter().filter(is_silent).collect();
+        if silent.is_empty() {
             return None;
         }
         let vanish = |row: &Observation| matches!(row.outcome, Outcome::Timeout | Outcome::Unreachable);
-        let severity = if rows().next().is_some() && rows().all(vanish) { Severity::Medium } else { Severity::High };
-        let told = exchanges.iter().map(|exchange| {
-            let outcomes: Vec<_> = self.answers_of(&exchange.name).map(|row| row.outcome.as_str()).collect();
+        let all_vanish = silent.iter().all(|it| it.flaw.is_none() && self.answers_of(&it.name).all(vanish));
+        let is_high = silent.len() == exchanges.len() && !all_vanish;
+        let told = silent.iter().take(4).map(|it| {
+            let outcomes: Vec<_> = self.answers_of(&it.name).map(|row| row.outcome.as_str()).collect();
             let told = if outcomes.is_empty() { "not to be asked".to_owned() } else { outcomes.join(", ") };
-            format!("MX {} {}: {told}", exchange.preference, exchange.name)
+            format!("MX {} {}: {told}", it.preference, it.name)
         });
-        let detail = Some(told.take(4).collect::<Vec<_>>().join("; "));
-        Some(Finding { id: MX_SILENT, severity, detail })
+        let detail = Some(told.collect::<Vec<_>>().join("; "));
+        Some(Finding { id: MX_SILENT, severity: if is_high { Severity::High } else { Severity::Medium }, detail })
     }
 }
 
@@ -183,7 +196,7 @@ fn no_answer(rows: &[Observation]) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use hailer::{MailExchange, Miss};
+    use hailer::Miss;
 
     use super::super::hand_made::{ended, greeted};
     use super::*;
@@ -259,8 +272,8 @@ mod tests {
             let exchanges = vec![of_exchange("a.example", ended(25, a)), of_exchange("b.example", ended(25, b))];
             Case::new(host(), dns(), vec![greeted(21, "220 ready\r\n")], exchanges)
         };
-        assert_eq!(ids(&with(Outcome::Greeted, Outcome::Timeout)), []);
-        assert_eq!(ids(&with(Outcome::LocalError, Outcome::Timeout)), []);
+        assert_eq!(ids(&with(Outcome::Greeted, Outcome::LocalError)), []);
+        assert_eq!(ids(&with(Outcome::Greeted, Outcome::Refused)), [(MX_SILENT, Severity::Medium)]);
         assert_eq!(ids(&with(Outcome::Timeout, Outcome::Timeout)), [(MX_SILENT, Severity::Medium)]);
         let case = with(Outcome::Refused, Outcome::Timeout);
         assert_eq!(ids(&case), [(MX_SILENT, Severity::High)]);

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 
+use hailer::handbook::Check;
 use hailer::output::escape::escape;
 use hailer::output::{Format, RowSink, RowWriter};
 use hailer::{MailExchange, Miss, Observation, Pointer};
@@ -88,7 +89,7 @@ struct FindingPart {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     remedy: String,
-    verify: Vec<String>,
+    verify: Vec<Check>,
     /// Missing where it is the host's as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     ip: Option<IpAddr>,

@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use super::super::page::wrap;
+
 /// Narrower terminals wrap for themselves.
 const MIN_WIDTH: usize = 60;
 
@@ -57,23 +59,10 @@ impl Page {
 
     /// A paragraph between words: the first line begins with `label`, the others stand below what follows it.
     pub(super) fn paragraph(&mut self, label: &str, words: &str) {
-        let indent = label.chars().count();
-        let mut line = label.to_owned();
-        let mut is_empty = true;
-        for word in words.split(' ') {
-            let length = line.chars().count() + word.chars().count();
-            if !is_empty && length + 1 > self.width {
-                let _ = writeln!(self.text, "{}", line.trim_end());
-                line = " ".repeat(indent);
-                is_empty = true;
-            }
-            if !is_empty {
-                line.push(' ');
-            }
-            line.push_str(word);
-            is_empty = false;
+        let rest = " ".repeat(label.chars().count());
+        for line in wrap(words, label, &rest, self.width) {
+            self.line(&line);
         }
-        let _ = writeln!(self.text, "{}", line.trim_end());
     }
 
     /// A line as it stands: a command to copy, a row of a table.

@@ -108,6 +108,7 @@ fn config(args: &CheckArgs) -> Config {
         mail_greeting_timeout: args.greeting_timeout.unwrap_or(default.mail_greeting_timeout),
         ftp_greeting_timeout: args.greeting_timeout.unwrap_or(default.ftp_greeting_timeout),
         resolvers: args.resolver.clone(),
+        roots: args.roots.clone(),
         source: args.source.clone(),
         interface: args.interface.clone(),
         ..default

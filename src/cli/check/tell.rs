@@ -14,7 +14,7 @@ use super::names::{Answered, listed};
 use super::page::Page;
 use super::timeline::{self, Told, shown};
 use super::verdict::verdict;
-use super::words::{self, Words};
+use super::words::{self, Place, Words};
 
 /// More places of one finding are not listed.
 const MAX_PLACES: usize = 6;
@@ -35,14 +35,14 @@ pub(super) fn tell(case: &Case, page: &mut Page) {
         }
         for finding in &row.findings {
             let software = row.software.as_deref().map(|software| &*software.name);
-            let words = words::finding(finding.id, software, row.ip.map(|ip| (ip, row.port)));
+            let words = words::finding(finding.id, software, Place::of(row));
             tell_finding(finding, &words, explained.insert(finding.id), page);
         }
     }
     page.heading(&format!("{}  in brief", case.host));
     case.rows.iter().for_each(|row| page.line(&brief(row)));
     for finding in &case.findings {
-        tell_finding(finding, &words::finding(finding.id, None, None), explained.insert(finding.id), page);
+        tell_finding(finding, &words::finding(finding.id, None, case.place()), explained.insert(finding.id), page);
     }
     page.blank();
     page.paragraph("  ", &summary(case));
@@ -169,8 +169,10 @@ fn tell_finding(finding: &Finding, words: &Words, in_full: bool, page: &mut Page
     for line in words.remedy.lines() {
         page.paragraph("           ", line);
     }
-    for line in &words.verify {
-        page.line(&format!("           $ {line}"));
+    for check in &words.verify {
+        page.line(&format!("           $ {}", check.run));
+        check.typed.iter().for_each(|line| page.line(&format!("             {line}")));
+        page.paragraph("             look for ", &one_line(&check.look));
     }
 }
 

@@ -1,59 +1,105 @@
-//! The words for findings and reply codes: the one place that knows where they come from.
+//! The handbook's words for findings and reply codes, with command lines filled in for the host that is checked.
 
 use std::net::IpAddr;
 
-/// What is said of a finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Words {
-    pub(super) sentence: String,
-    pub(super) remedy: String,
-    /// Command lines that show it.
-    pub(super) verify: Vec<String>,
-}
+use hailer::Observation;
+use hailer::handbook::{Check, Handbook};
 
 /// What only a check finds, since it looks at more than one endpoint.
 pub(super) const NO_ANSWER: &str = "no_answer";
 pub(super) const MX_SILENT: &str = "mx_silent";
 pub(super) const UNEXPECTED_NAME: &str = "unexpected_name";
 
-/// The words for a finding, with what this software calls things; `place` is where it was found.
-pub(super) fn finding(id: &str, _software: Option<&str>, place: Option<(IpAddr, u16)>) -> Words {
-    let (sentence, remedy, verify) = match id {
-        NO_ANSWER => (
-            "No FTP or mail server answered at any port that was tried.",
-            "See that the service runs (`systemctl status`), on which addresses it listens (`ss -ltn`), and which firewall \
-             stands between. Try once from the machine itself, and once from another network.",
-            "nc -v HOST PORT",
-        ),
-        MX_SILENT => (
-            "Mail for the domain is sent to hosts that do not answer SMTP on port 25.",
-            "Start the mail server there and open port 25, or let the MX record name the host that does answer. Many \
-             providers block port 25 on the way out: try from another network before you change anything.",
-            "dig +short MX DOMAIN",
-        ),
-        UNEXPECTED_NAME => (
-            "Another name answers than the expected one.",
-            "See where the address leads: a load balancer, a proxy or an old DNS record may send you to another host. If \
-             this is the right server, set the name that it gives itself.",
-            "openssl s_client -connect HOST:PORT -brief",
-        ),
-        _ => (id, "", ""),
-    };
-    let verify = Some(verify).filter(|line| !line.is_empty()).map(|line| filled(line, place));
-    Words { sentence: sentence.into(), remedy: remedy.into(), verify: verify.into_iter().collect() }
+/// What is said of a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Words {
+    pub(super) sentence: String,
+    pub(super) remedy: String,
+    pub(super) verify: Vec<Check>,
 }
 
-/// What a reply code means as a greeting, and what to do, if that is known.
-pub(super) fn reply(_code: u16, _is_ftp: bool) -> Option<(String, String)> {
-    None
+/// What the words in capitals of a command line stand for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place<'a> {
+    pub(super) ip: Option<IpAddr>,
+    pub(super) port: Option<u16>,
+    pub(super) name: Option<&'a str>,
 }
 
-/// A command line for this host and port.
-fn filled(line: &str, place: Option<(IpAddr, u16)>) -> String {
-    let Some((ip, port)) = place else { return line.to_owned() };
-    let host = match ip {
-        IpAddr::V6(ip) if line.contains("HOST:PORT") => format!("[{ip}]"),
-        IpAddr::V4(_) | IpAddr::V6(_) => ip.to_string(),
+impl<'a> Place<'a> {
+    pub(super) fn of(row: &'a Observation) -> Self {
+        Self { ip: row.ip, port: Some(row.port), name: row.name.as_deref() }
+    }
+}
+
+/// The words for a finding, with what this software calls things.
+pub(super) fn finding(id: &str, software: Option<&str>, place: Place<'_>) -> Words {
+    let Some(text) = Handbook::builtin().finding(id) else {
+        return Words { sentence: id.to_owned(), remedy: String::new(), verify: Vec::new() };
     };
-    line.replace("HOST", &host).replace("PORT", &port.to_string())
+    let verify = text.verify.iter().map(|check| Check { run: filled(&check.run, place), ..check.clone() });
+    Words { sentence: text.sentence.clone(), remedy: text.remedy(software), verify: verify.collect() }
+}
+
+/// What a reply code means, and what to do, if the handbook knows it.
+pub(super) fn reply(code: u16, is_ftp: bool) -> Option<(&'static str, &'static str)> {
+    let reply = Handbook::builtin().reply(code)?;
+    let meaning = if is_ftp { &reply.ftp } else { &reply.smtp };
+    meaning.as_ref().map(|meaning| (meaning.means.as_str(), meaning.advice.as_str()))
+}
+
+/// A command line for this place. What is not known stays as it is.
+fn filled(line: &str, Place { ip, port, name }: Place<'_>) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_uppercase()) {
+        let (before, from) = rest.split_at(start);
+        let end = from.find(|c: char| !c.is_ascii_uppercase()).unwrap_or(from.len());
+        let (word, behind) = from.split_at(end);
+        let value = match word {
+            "HOST" => ip.map(|ip| {
+                let is_bracketed = ip.is_ipv6() && behind.starts_with(':');
+                if is_bracketed { format!("[{ip}]") } else { ip.to_string() }
+            }),
+            "PORT" => port.map(|port| port.to_string()),
+            "NAME" | "DOMAIN" => name.map(str::to_owned),
+            _ => None,
+        };
+        out.push_str(before);
+        out.push_str(value.as_deref().unwrap_or(word));
+        rest = behind;
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_a_check_finds_is_in_the_handbook() {
+        for id in [NO_ANSWER, MX_SILENT, UNEXPECTED_NAME] {
+            let words = finding(id, None, Place::default());
+            assert!(!words.remedy.is_empty() && !words.verify.is_empty(), "{id}");
+        }
+        assert_eq!(finding("nosuch", None, Place::default()).sentence, "nosuch");
+        assert!(reply(421, true).is_some() && reply(421, false) != reply(421, true) && reply(299, true).is_none());
+    }
+
+    #[test]
+    fn command_lines_are_for_the_host_at_hand() {
+        let at = |ip: &str| Place { ip: ip.parse().ok(), port: Some(25), name: Some("mx.example") };
+        let table = [
+            ("openssl s_client -connect HOST:PORT", "192.0.2.5", "openssl s_client -connect 192.0.2.5:25"),
+            ("openssl s_client -connect HOST:PORT", "2001:db8::1", "openssl s_client -connect [2001:db8::1]:25"),
+            ("nc -v HOST PORT", "2001:db8::1", "nc -v 2001:db8::1 25"),
+            ("dig DOMAIN MX", "192.0.2.5", "dig mx.example MX"),
+            ("curl ftp://USER@HOST/", "192.0.2.5", "curl ftp://USER@192.0.2.5/"),
+            ("echo MYHOST PORTS", "192.0.2.5", "echo MYHOST PORTS"),
+        ];
+        for (line, ip, expected) in table {
+            assert_eq!(filled(line, at(ip)), expected);
+        }
+        assert_eq!(filled("nc HOST PORT NAME", Place::default()), "nc HOST PORT NAME");
+    }
 }

@@ -26,7 +26,7 @@ impl<N: Network> Prober<N> {
         if self.settings.depth == Depth::Greeting {
             return Ok(peer);
         }
-        let name = self.our_name(&peer, place, observation);
+        let name = self.our_name(&peer, place);
         let patience = self.patience(place.service);
         let offers = match say_hello(&mut peer, &name, patience, dialogue).await {
             Ok(offers) => dialogue.offers.insert(offers),

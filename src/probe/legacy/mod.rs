@@ -26,6 +26,7 @@ mod suite;
 #[cfg(test)]
 mod tests;
 mod version;
+#[expect(dead_code, reason = "for the rules of findings")]
 mod weakness;
 
 use std::borrow::Cow;

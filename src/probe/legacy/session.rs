@@ -76,6 +76,10 @@ impl<S> Session<S> {
         Self { stream, connection, heard: Vec::new(), read: 0, ended: false, output: Vec::new(), closed: false }
     }
 
+    pub(in crate::probe) fn stream(&self) -> &S {
+        &self.stream
+    }
+
     pub(in crate::probe) fn stream_mut(&mut self) -> &mut S {
         &mut self.stream
     }

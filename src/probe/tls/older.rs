@@ -1,20 +1,73 @@
 //! Servers of the past, by the legacy client.
 
+use rustls::AlertDescription;
 use tokio::time::Instant;
 
-use super::TlsClient;
-use crate::observation::Legacy;
+use super::{Handshake, Refusal, Server, TlsClient};
+use crate::observation::{Legacy, TlsFacts, TlsUse};
+use crate::probe::legacy::{self, Facts, Hello, Outcome};
 use crate::probe::network::Stream;
+use crate::probe::peer::Link;
 
 impl TlsClient {
-    /// Whether TLS 1.1 and older would be spoken, and with which suite; the connection ends with that.
+    pub(super) async fn older<S: Stream>(
+        &self,
+        stream: S,
+        hello: Hello,
+        server: Server<'_>,
+        deadline: Instant,
+    ) -> Handshake<S> {
+        let said = server.name.filter(|_| server.sni);
+        match legacy::handshake(stream, hello, said, deadline).await {
+            Outcome::Session(session, facts) => {
+                Handshake::Done(Link::Legacy(session), self.facts(facts, server.tls, server.name))
+            }
+            // It would go on, and we cannot.
+            Outcome::Clear(facts) => {
+                Handshake::Failed { facts: self.facts(facts, TlsUse::Failed, server.name), refusal: Refusal::Other }
+            }
+            Outcome::Plain(stream, bytes) => Handshake::Plain(stream, bytes),
+            Outcome::Failed(facts) => {
+                let is_mute = facts.version.is_none();
+                let stalled = Instant::now() >= deadline;
+                let tls = if is_mute && !stalled { TlsUse::Refused } else { TlsUse::Failed };
+                let refusal = if is_mute && !stalled { Refusal::TooModern } else { Refusal::Other };
+                Handshake::Failed { facts: self.facts(facts, tls, server.name), refusal }
+            }
+        }
+    }
+
+    /// Whether TLS 1.1 and older would be spoken, and with which suite; the connection ends with that. None where the peer
+    /// knows no such name (alert 112, RFC 6066 §3) and has to be asked without one.
     pub(in crate::probe) async fn ask_for_old<S: Stream>(
         &self,
         stream: S,
         name: Option<&str>,
         deadline: Instant,
-    ) -> Legacy {
-        drop((stream, name, deadline));
-        Legacy::Refused("not asked".into())
+    ) -> Option<Legacy> {
+        let facts = match legacy::ask(stream, Hello::Old, name, deadline).await {
+            Outcome::Session(_, facts) | Outcome::Clear(facts) | Outcome::Failed(facts) => facts,
+            Outcome::Plain(..) => return Some(Legacy::Refused("plain text in answer to a ClientHello".into())),
+        };
+        if facts.version.is_some() {
+            return Some(Legacy::Accepted { version: facts.version, cipher: facts.cipher.map(Into::into) });
+        }
+        let is_unknown = name.is_some() && facts.alert == Some(AlertDescription::UnrecognisedName.into());
+        (!is_unknown).then(|| Legacy::Refused(facts.error.unwrap_or_default()))
+    }
+
+    fn facts(&self, facts: Facts, tls: TlsUse, name: Option<&str>) -> Box<TlsFacts> {
+        let (chain, verdict) = self.certificates.judge(&facts.chain, name, false);
+        Box::new(TlsFacts {
+            version: facts.version,
+            cipher: facts.cipher.map(Into::into),
+            group: facts.group,
+            error: facts.error,
+            alert: facts.alert,
+            asks_for_certificate: facts.wants_client_certificate,
+            chain,
+            verdict,
+            ..TlsFacts::new(tls)
+        })
     }
 }
