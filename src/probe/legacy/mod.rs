@@ -26,8 +26,6 @@ mod suite;
 #[cfg(test)]
 mod tests;
 mod version;
-#[expect(dead_code, reason = "for the rules of findings")]
-mod weakness;
 
 use std::borrow::Cow;
 use std::future::poll_fn;
@@ -41,8 +39,6 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::hello::Hello;
-#[expect(unused_imports, reason = "wired by the classification")]
-pub(crate) use self::weakness::{Weakness, weakness};
 
 pub(super) use self::session::Session;
 
