@@ -39,6 +39,7 @@ pub(super) enum Progress {
     More,
     /// All that is said in clear has been said, and there will be no session.
     Clear,
+    /// A session stands.
     Established(Box<Connection>),
 }
 

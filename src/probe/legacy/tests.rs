@@ -12,7 +12,7 @@ use super::client::{Client, Depth, MAX_HEARD, Progress};
 use super::message::{self, put_message};
 use super::record::{Content, MAX_BODY, put_record};
 use super::version::Version;
-use super::{CHUNK, Facts, Hello, Outcome, ask};
+use super::{CHUNK, Facts, Hello, Outcome, ask, handshake};
 
 /// What a server says in clear.
 #[derive(Debug, Clone)]
@@ -331,6 +331,13 @@ async fn what_comes_of_a_connection() {
         assert_eq!(facts.error.as_deref(), Some(reason));
         assert_eq!(facts.version, (says.len() > 100).then_some("SSLv3"), "{reason}");
     }
+}
+
+#[test]
+fn a_handshake_may_move_between_threads() {
+    fn is_send<T: Send>(_: &T) {}
+    let (ours, _theirs) = duplex(1);
+    is_send(&handshake(ours, Hello::Bare, None, Instant::now()));
 }
 
 proptest! {
