@@ -21,6 +21,8 @@ mod protection;
 mod record;
 mod schedule;
 mod session;
+#[cfg(test)]
+mod session_tests;
 mod share;
 mod suite;
 #[cfg(test)]
