@@ -1,5 +1,5 @@
-//! What the parts cost that every endpoint passes: how many rows a second one core writes, in each format, how many
-//! starts it decides on, and how many chains of certificates it judges. Run with `cargo bench --bench micro`.
+//! What the parts cost that every endpoint passes: how many rows a second one core judges and writes, in each format, how
+//! many starts it decides on, and how many chains of certificates it judges. Run with `cargo bench --bench micro`.
 
 // They are not public, and plain enough to be compiled once more for the bench.
 #[path = "../src/probe/certificate/mod.rs"]
@@ -22,6 +22,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use hailer::classify::findings;
 use hailer::observation::{self, Certificate, CertificateVerdict, Key, KeyKind, Software, TlsFacts, TlsUse};
 use hailer::output::{Format, RowSink, RowWriter};
 use hailer::{Observation, Outcome, Service};
@@ -59,6 +60,20 @@ fn hostile(bencher: Bencher, format: Format) {
     row.received.push(&[0x1b; 4096], Duration::ZERO);
     row.greeting_len = row.received.bytes().len();
     write_rows(bencher, format, &row);
+}
+
+/// What rows are judged: one in which nothing is found, and one with a chain to look through.
+const JUDGED: [&str; 2] = ["greeted", "greeted_in_tls"];
+
+/// All rules over one row.
+#[divan::bench(args = JUDGED)]
+fn judge_a_row(bencher: Bencher, kind: &str) {
+    let row = if kind == "greeted" { plain() } else { in_tls() };
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
+        for _ in 0..ROWS {
+            divan::black_box(findings::judge(divan::black_box(&row)));
+        }
+    });
 }
 
 /// How fast a scan may be, as far as it makes a difference to what is kept.

@@ -14,7 +14,6 @@
 //! ```
 
 mod load;
-mod severity;
 #[cfg(test)]
 mod tests;
 
@@ -23,8 +22,8 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::severity::Severity;
 pub use crate::classify::LoadError;
+pub use crate::observation::Severity;
 
 /// The texts, ready to be looked up.
 #[derive(Debug)]
