@@ -77,11 +77,13 @@ pub(super) fn sweep(mut plan: Plan, witness: Option<Box<dyn RowWriter>>) -> Resu
         if let Some(kept) = kept.as_ref().filter(|_| goes_on && !matches!(ended, Ok(Ended::Done))) {
             display.say(kept.go_on());
         }
+        // Also where it came while the last row was written, and everything is done.
+        let is_to_end = signals.came() || !matches!(ended, Ok(Ended::Done));
         tokio::select! {
             () = display.finish() => {}
             // Whoever stopped the terminal may want to read on, or may want to leave.
             () = signals.next() => {}
-            () = sleep(LAST_WORDS), if !matches!(ended, Ok(Ended::Done)) => {}
+            () = sleep(LAST_WORDS), if is_to_end => {}
         }
         ended
     });
