@@ -10,7 +10,7 @@ const CODES: [u16; 30] = [
 
 const PORTS: [u16; 12] = [20, 21, 25, 110, 143, 465, 587, 989, 990, 993, 995, 2525];
 
-const FINDINGS: [(&str, Severity); 32] = [
+const FINDINGS: [(&str, Severity); 33] = [
     ("cleartext_auth", Severity::High),
     ("no_starttls", Severity::Medium),
     ("no_auth_tls", Severity::Medium),
