@@ -246,11 +246,10 @@ impl<N: Network> Prober<N> {
             log.note(|| Event::Closed);
         };
         log.note(|| match &legacy {
-            Legacy::Accepted { version, cipher } => Event::Secured(format!(
-                "it would speak {} with {}",
-                version.unwrap_or("an unknown version"),
-                cipher.as_deref().unwrap_or("an unknown suite")
-            )),
+            Legacy::Accepted { version, cipher } => {
+                let words = [*version, cipher.as_deref()];
+                Event::WouldSpeak(words.into_iter().flatten().collect::<Vec<_>>().join(" "))
+            }
             Legacy::Refused(how) => Event::NotSecured(how.clone()),
         });
         log.note(|| Event::Closed);

@@ -54,6 +54,7 @@ pub(super) fn tell(row: &Observation, told: &mut Told, page: &mut Page) {
             Event::NotConnected(why) => format!("not connected: {}", escape(why.as_bytes())),
             Event::Hello(kind) => format!("TLS: we offer {kind}"),
             Event::Secured(facts) => format!("TLS: {}", escape(facts.as_bytes())),
+            Event::WouldSpeak(facts) => format!("TLS: it would speak {}, and we leave", escape(facts.as_bytes())),
             Event::NotSecured(why) => format!("TLS: not agreed: {}", escape(why.as_bytes())),
             Event::Ended => "they closed".to_owned(),
             Event::Broken(why) => format!("the connection broke: {}", escape(why.as_bytes())),
