@@ -54,9 +54,10 @@ pub(super) fn run(args: &CheckArgs) -> Result<Ended, Failure> {
 
 async fn check(Plan { hosts, settings }: Plan) -> Result<Ended, Failure> {
     let mut standing = Standing::Well;
-    for asked in hosts {
+    for (number, asked) in hosts.into_iter().enumerate() {
         let case = examine(asked, &settings).await?;
-        let text = if settings.json { json::document(&case).map_err(Failure::failed)? } else { page(&case) };
+        let text =
+            if settings.json { json::document(&case).map_err(Failure::failed)? } else { page(&case, number > 0) };
         match io::stdout().lock().write_all(text.as_bytes()) {
             // Whoever read it has read enough.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
@@ -111,8 +112,11 @@ async fn rows(scan: Scan) -> Result<Vec<Observation>, Failure> {
     }
 }
 
-fn page(case: &Case) -> String {
+fn page(case: &Case, follows_another: bool) -> String {
     let mut page = Page::for_stdout();
+    if follows_another {
+        page.blank();
+    }
     tell::tell(case, &mut page);
     page.into_text()
 }

@@ -172,7 +172,7 @@ fn tell_finding(finding: &Finding, words: &Words, in_full: bool, page: &mut Page
     for check in &words.verify {
         page.line(&format!("           $ {}", check.run));
         check.typed.iter().for_each(|line| page.line(&format!("             {line}")));
-        page.paragraph("             look for ", &one_line(&check.look));
+        page.paragraph("             ", &format!("look for {}", one_line(&check.look)));
     }
 }
 
@@ -189,11 +189,11 @@ fn brief(row: &Observation) -> String {
     let worst = worst.map(|severity| severity.to_string()).unwrap_or_default();
     let at = place(row);
     format!(
-        "  {at:<21}  {:<10}  {:<14} {code:>3}  {:<24}  {:<16}  {worst}",
+        "  {at:<21}  {:<10}  {:<14}  {code:>3}  {:<16}  {worst:<6}  {}",
         row.service,
         row.outcome,
-        what.trim_end(),
-        tls.trim_end()
+        tls.trim_end(),
+        what.trim_end()
     )
 }
 

@@ -32,6 +32,10 @@ pub(super) type Told = BTreeMap<[u8; 32], u16>;
 /// Tells an endpoint's story.
 pub(super) fn tell(row: &Observation, told: &mut Told, page: &mut Page) {
     let Some(transcript) = row.transcript.as_deref() else { return };
+    // Shown in a handshake that was done, or else in one that was not.
+    let is_secured = |event: &Event| matches!(event, Event::Secured(_));
+    let any_secured = transcript.moments().iter().any(|moment| is_secured(&moment.event));
+    let shows = |event: &Event| is_secured(event) || !any_secured && matches!(event, Event::NotSecured(_));
     let mut certificate = row.tls.as_deref().filter(|facts| !facts.chain.is_empty());
     let mut said = Speech::default();
     for moment in transcript.moments() {
@@ -49,7 +53,7 @@ pub(super) fn tell(row: &Observation, told: &mut Told, page: &mut Page) {
             Event::Connected => "connected".to_owned(),
             Event::NotConnected(why) => format!("not connected: {}", escape(why.as_bytes())),
             Event::Hello(kind) => format!("TLS: we offer {kind}"),
-            Event::Secured(facts) => format!("TLS: agreed on {}", escape(facts.as_bytes())),
+            Event::Secured(facts) => format!("TLS: {}", escape(facts.as_bytes())),
             Event::WouldSpeak(facts) => format!("TLS: it would speak {}, and we leave", escape(facts.as_bytes())),
             Event::NotSecured(why) => format!("TLS: not agreed: {}", escape(why.as_bytes())),
             Event::Ended => "they closed".to_owned(),
@@ -59,7 +63,7 @@ pub(super) fn tell(row: &Observation, told: &mut Told, page: &mut Page) {
         };
         said.flush(page);
         page.moment(Some(at), '*', &words);
-        if matches!(moment.event, Event::Secured(_) | Event::NotSecured(_))
+        if shows(&moment.event)
             && let Some(facts) = certificate.take()
         {
             tell_certificate(row, facts, told, page);
@@ -277,14 +281,16 @@ mod tests {
         let mut row = with(
             row,
             &[
+                (10, Event::NotSecured("plain text in answer".into())),
                 (30, Event::Hello("TLS 1.2 and 1.3")),
                 (60, Event::Secured("TLSv1.3 TLS_AES_128_GCM_SHA256 X25519".into())),
                 (70, Event::Hello("at most TLS 1.1")),
                 (80, Event::NotSecured("alert protocol_version".into())),
             ],
         );
-        let expected = "     30 ms * TLS: we offer TLS 1.2 and 1.3
-     60 ms * TLS: agreed on TLSv1.3 TLS_AES_128_GCM_SHA256 X25519
+        let expected = "     10 ms * TLS: not agreed: plain text in answer
+     30 ms * TLS: we offer TLS 1.2 and 1.3
+     60 ms * TLS: TLSv1.3 TLS_AES_128_GCM_SHA256 X25519
            * certificate  CN=mail.example
            * for          mail.example, *.mail.example
            * valid        1970-01-01 to 1970-01-31, 30 days left

@@ -145,13 +145,16 @@ fn encryption(facts: &TlsFacts, row: &Observation) -> String {
     };
     match facts.tls {
         TlsUse::Implicit => works("TLS"),
+        TlsUse::Starttls | TlsUse::AuthTls if row.service.is_implicit_tls() => {
+            format!("It speaks plain text where TLS comes first. {}", works(command))
+        }
         TlsUse::Starttls | TlsUse::AuthTls => works(command),
         TlsUse::NotOffered if row.service.is_implicit_tls() => {
             "It speaks plain text where TLS comes first: TLS is switched off there, and clients that expect it cannot connect."
                 .to_owned()
         }
         TlsUse::NotOffered => format!("It does not offer {command}: everything goes in clear."),
-        TlsUse::Refused => format!("It refuses {command}: {error}."),
+        TlsUse::Refused => format!("There is no {command}: {error}."),
         TlsUse::Failed => format!("TLS after {command} fails: {error}."),
     }
 }
@@ -249,7 +252,7 @@ mod tests {
             ),
             (with_tls(greeted(465, "220 x\r\n"), TlsUse::NotOffered, None), "…plain text where TLS comes first"),
             (with_tls(greeted(25, "220 x\r\n"), TlsUse::NotOffered, None), "…does not offer STARTTLS"),
-            (with_tls(greeted(21, "220 x\r\n"), TlsUse::Refused, Some("502")), "…It refuses AUTH TLS: 502."),
+            (with_tls(greeted(21, "220 x\r\n"), TlsUse::Refused, Some("502")), "…There is no AUTH TLS: 502."),
             (
                 expired(certified(greeted(465, "220 x\r\n"), &["mail.example"])),
                 "…TLS works: TLSv1.3; its certificate is expired.",

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use hailer::Observation;
 use hailer::handbook::{Check, Handbook};
+use hailer::{Observation, Service};
 
 /// What only a check finds, since it looks at more than one endpoint.
 pub(super) const NO_ANSWER: &str = "no_answer";
@@ -24,11 +24,12 @@ pub(super) struct Place<'a> {
     pub(super) ip: Option<IpAddr>,
     pub(super) port: Option<u16>,
     pub(super) name: Option<&'a str>,
+    pub(super) service: Option<Service>,
 }
 
 impl<'a> Place<'a> {
     pub(super) fn of(row: &'a Observation) -> Self {
-        Self { ip: row.ip, port: Some(row.port), name: row.name.as_deref() }
+        Self { ip: row.ip, port: Some(row.port), name: row.name.as_deref(), service: Some(row.service) }
     }
 }
 
@@ -49,9 +50,17 @@ pub(super) fn reply(code: u16, is_ftp: bool) -> Option<(&'static str, &'static s
 }
 
 /// A command line for this place. What is not known stays as it is.
-fn filled(line: &str, Place { ip, port, name }: Place<'_>) -> String {
+fn filled(line: &str, Place { ip, port, name, service }: Place<'_>) -> String {
+    let mut line = match service {
+        Some(service) if service.is_implicit_tls() => line.replace(" -starttls smtp", ""),
+        Some(service) if service.is_ftp() => line.replace("-starttls smtp", "-starttls ftp"),
+        Some(_) | None => line.to_owned(),
+    };
+    if ip.is_some() && name.is_none() {
+        line = line.replace(" -servername NAME", "");
+    }
     let mut out = String::new();
-    let mut rest = line;
+    let mut rest = line.as_str();
     while let Some(start) = rest.find(|c: char| c.is_ascii_uppercase()) {
         let (before, from) = rest.split_at(start);
         let end = from.find(|c: char| !c.is_ascii_uppercase()).unwrap_or(from.len());
@@ -88,7 +97,7 @@ mod tests {
 
     #[test]
     fn command_lines_are_for_the_host_at_hand() {
-        let at = |ip: &str| Place { ip: ip.parse().ok(), port: Some(25), name: Some("mx.example") };
+        let at = |ip: &str| Place { ip: ip.parse().ok(), port: Some(25), name: Some("mx.example"), service: None };
         let table = [
             ("openssl s_client -connect HOST:PORT", "192.0.2.5", "openssl s_client -connect 192.0.2.5:25"),
             ("openssl s_client -connect HOST:PORT", "2001:db8::1", "openssl s_client -connect [2001:db8::1]:25"),
@@ -100,6 +109,10 @@ mod tests {
         for (line, ip, expected) in table {
             assert_eq!(filled(line, at(ip)), expected);
         }
+        let tls = "openssl s_client -starttls smtp -servername NAME";
+        let of = |service| Place { service: Some(service), ..at("192.0.2.5") };
+        assert_eq!(filled(tls, of(Service::Ftp)), "openssl s_client -starttls ftp -servername mx.example");
+        assert_eq!(filled(tls, Place { name: None, ..of(Service::Smtps) }), "openssl s_client");
         assert_eq!(filled("nc HOST PORT NAME", Place::default()), "nc HOST PORT NAME");
     }
 }
