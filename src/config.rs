@@ -19,7 +19,7 @@ pub use crate::probe::Roots;
 use self::pace::{canary_interval, pace};
 use crate::error::Error;
 use crate::probe::{
-    Anchors, Certificates, Interface, Neighbours, Prober, Settings, System, TlsClient, Uplink, is_ehlo_name,
+    Anchors, Ask, Certificates, Interface, Neighbours, Prober, Settings, System, TlsClient, Uplink, is_ehlo_name,
     machine_name,
 };
 use crate::scan::{self, Scan};
@@ -291,8 +291,7 @@ impl ScanBuilder {
                 mail_greeting_timeout: config.mail_greeting_timeout,
                 ftp_greeting_timeout: config.ftp_greeting_timeout,
                 leave: config.leave,
-                depth: config.depth,
-                anonymous: config.anonymous,
+                ask: Ask { depth: config.depth, anonymous: config.anonymous },
                 ehlo_name: config.ehlo_name.clone().or_else(machine_name),
                 transcript: config.transcript,
             },

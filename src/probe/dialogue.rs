@@ -19,10 +19,9 @@ use super::network::{Network, Stream};
 use super::peer::{Heard, Peer, Talk};
 use super::reply::{Progress, ReplyReader};
 use super::secure::Door;
-use super::{Prober, protocol};
+use super::{Prober, Visit, protocol};
 use crate::config::Depth;
 use crate::observation::{Dialogue, Event, Observation, Outcome, Protocol, Reply, TlsFacts, TlsUse};
-use crate::target::Place;
 
 /// Ready for us (RFC 959 §5.4, RFC 5321 §4.2.3).
 const READY: u16 = 220;
@@ -42,21 +41,21 @@ impl<N: Network> Prober<N> {
     pub(super) async fn go_deeper(
         &self,
         mut peer: Peer<N::Stream>,
-        place: &Place,
+        visit: &Visit<'_>,
         observation: &mut Observation,
     ) -> Result<Peer<N::Stream>, Talk> {
         let is_mute = observation.outcome == Outcome::Silent && peer.received().is_empty();
-        if is_mute && peer.is_plain() && self.settings.depth > Depth::Greeting {
-            peer = self.try_tls_on_a_silent_port(peer, place, observation).await?;
+        if is_mute && peer.is_plain() && visit.ask.depth > Depth::Greeting {
+            peer = self.try_tls_on_a_silent_port(peer, visit, observation).await?;
         }
         if observation.outcome != Outcome::Greeted || observation.code != Some(READY) {
             return Ok(peer);
         }
         let mut dialogue = Dialogue::default();
-        let result = if place.service.is_ftp() {
-            self.talk_ftp(peer, place, observation, &mut dialogue).await
+        let result = if visit.place.service.is_ftp() {
+            self.talk_ftp(peer, visit, observation, &mut dialogue).await
         } else {
-            self.talk_smtp(peer, place, observation, &mut dialogue).await
+            self.talk_smtp(peer, visit, observation, &mut dialogue).await
         };
         dialogue.settle();
         observation.dialogue = Some(Box::new(dialogue));
@@ -67,10 +66,10 @@ impl<N: Network> Prober<N> {
     async fn try_tls_on_a_silent_port(
         &self,
         peer: Peer<N::Stream>,
-        place: &Place,
+        visit: &Visit<'_>,
         observation: &mut Observation,
     ) -> Result<Peer<N::Stream>, Talk> {
-        let mut peer = match self.upgrade(peer, Door::Open, place, observation).await {
+        let mut peer = match self.upgrade(peer, Door::Open, visit, observation).await {
             Ok(peer) => peer,
             Err(talk) => {
                 // An alert is TLS; nothing, or a hang-up, is what it was before.
@@ -90,10 +89,10 @@ impl<N: Network> Prober<N> {
     }
 
     /// Who we say we are: never what the peer is called, also where that is our own name.
-    fn our_name(&self, peer: &Peer<N::Stream>, place: &Place) -> String {
+    fn our_name(&self, peer: &Peer<N::Stream>, visit: &Visit<'_>) -> String {
         let is_theirs = |name: &&String| {
             let said = peer.received().bytes().split(|byte| byte.is_ascii_whitespace() || *byte == b'-');
-            let known = place.name.as_deref().map(str::as_bytes);
+            let known = visit.place.name.as_deref().map(str::as_bytes);
             said.chain(known).any(|word| word.eq_ignore_ascii_case(name.as_bytes()))
         };
         let own = self.settings.ehlo_name.as_ref().filter(|name| !is_theirs(name)).cloned();
@@ -101,23 +100,23 @@ impl<N: Network> Prober<N> {
     }
 
     /// Goes the way that was gone before, up to where a `ClientHello` is due; none where it does not lead there this time.
-    pub(super) async fn walk_to(&self, door: Door, peer: &mut Peer<N::Stream>, place: &Place) -> Option<()> {
+    pub(super) async fn walk_to(&self, door: Door, peer: &mut Peer<N::Stream>, visit: &Visit<'_>) -> Option<()> {
         let mut again = Observation::new(
             std::time::SystemTime::UNIX_EPOCH,
-            Some(place.ip),
-            place.port,
-            place.service,
+            Some(visit.place.ip),
+            visit.place.port,
+            visit.place.service,
             Outcome::Silent,
         );
         self.hear_greeting(peer, peer.ready(), &mut again).await;
         if again.code != Some(READY) {
             return None;
         }
-        let (patience, mut unused) = (self.patience(place.service), Dialogue::default());
+        let (patience, mut unused) = (self.patience(visit.place.service), Dialogue::default());
         let (reply, yes) = match door {
             Door::Open => return Some(()),
             Door::Starttls => {
-                let name = self.our_name(peer, place);
+                let name = self.our_name(peer, visit);
                 say_hello(peer, &name, patience, &mut unused).await.ok()?;
                 (ask(peer, "STARTTLS", patience, &mut unused).await.ok()?, READY)
             }

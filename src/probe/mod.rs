@@ -31,7 +31,6 @@ pub(crate) mod tests;
 mod tls;
 mod uplink;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -73,11 +72,32 @@ pub(crate) struct Settings {
     pub(crate) mail_greeting_timeout: Duration,
     pub(crate) ftp_greeting_timeout: Duration,
     pub(crate) leave: Leave,
-    pub(crate) depth: Depth,
-    pub(crate) anonymous: bool,
+    pub(crate) ask: Ask,
     /// Who we say we are, where that is not our address.
     pub(crate) ehlo_name: Option<String>,
     pub(crate) transcript: bool,
+}
+
+/// How much is asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ask {
+    pub(crate) depth: Depth,
+    /// Whether FTP servers are visited as an anonymous guest.
+    pub(crate) anonymous: bool,
+}
+
+/// One probe under way.
+struct Visit<'a> {
+    place: &'a Place,
+    ask: Ask,
+    log: Log,
+}
+
+impl Visit<'_> {
+    /// Whether TLS may be spoken on a connection, which then loses 40 ms where words are held back to be sent together.
+    fn may_be_secured(&self) -> bool {
+        self.place.service.is_implicit_tls() || self.ask.depth > Depth::Greeting
+    }
 }
 
 /// Probes endpoints, any number at once.
@@ -106,24 +126,33 @@ impl<N: Network> Prober<N> {
     /// What answers at one endpoint; none if it was not begun. The row is final when this returns; the connection may
     /// still have to be seen out, which is [`Parting::see_out`]'s.
     pub(crate) async fn probe(&self, place: &Place) -> Option<(Observation, Option<Parting<N::Stream>>)> {
-        let Place { name, via, ip, port, service } = place;
+        let log = Log::new(self.settings.transcript);
+        self.visit(Visit { place, ask: self.settings.ask, log }).await
+    }
+
+    /// The same, asking for nothing but the greeting.
+    pub(crate) async fn hail(&self, place: &Place) -> Option<(Observation, Option<Parting<N::Stream>>)> {
+        self.visit(Visit { place, ask: Ask::default(), log: Log::default() }).await
+    }
+
+    async fn visit(&self, visit: Visit<'_>) -> Option<(Observation, Option<Parting<N::Stream>>)> {
+        let Place { name, via, ip, port, service } = visit.place;
         let mut observation = Observation::new(SystemTime::UNIX_EPOCH, Some(*ip), *port, *service, Outcome::Silent);
         observation.name.clone_from(name);
 
-        let log = Log::new(self.settings.transcript);
-        let dialled = self.dial(SocketAddr::new(*ip, *port), self.may_be_secured(*service), Turn::First, &log).await?;
+        let dialled = self.dial(visit.place.address(), visit.may_be_secured(), Turn::First, &visit.log).await?;
         let mut parting = None;
-        if let Some(peer) = self.connected(dialled, place, &mut observation, &log).await {
+        if let Some(peer) = self.connected(dialled, &visit, &mut observation).await {
             // The larger part of a probe's state begins here and is needed only where something stands to be talked to.
-            parting = self.converse(peer, place, &mut observation).await;
+            parting = self.converse(peer, &visit, &mut observation).await;
         }
-        if self.settings.depth == Depth::Tls && is_to_be_asked_for_old_tls(&observation) {
+        if visit.ask.depth == Depth::Tls && is_to_be_asked_for_old_tls(&observation) {
             if let Some(parting) = parting.take() {
                 Box::pin(parting.see_out()).await;
             }
-            Box::pin(self.ask_for_old_tls(place, &mut observation, &log)).await;
+            Box::pin(self.ask_for_old_tls(&visit, &mut observation)).await;
         }
-        observation.transcript = log.into_transcript();
+        observation.transcript = visit.log.into_transcript();
         if let Some(via) = via {
             let detail = observation.detail.take();
             observation.detail =
@@ -132,28 +161,22 @@ impl<N: Network> Prober<N> {
         Some((observation, parting))
     }
 
-    /// Whether TLS may be spoken on a connection, which then loses 40 ms where words are held back to be sent together.
-    fn may_be_secured(&self, service: Service) -> bool {
-        service.is_implicit_tls() || self.settings.depth > Depth::Greeting
-    }
-
     /// A connection on which the greeting may come, or none, and the reason in the observation.
     async fn connected(
         &self,
         dialled: Dialled<N::Stream>,
-        place: &Place,
+        visit: &Visit<'_>,
         observation: &mut Observation,
-        log: &Log,
     ) -> Option<Peer<N::Stream>> {
         observation.time = dialled.time;
         observation.attempts = dialled.attempts;
         match dialled.result {
             Ok(stream) => {
                 observation.connect = Some(dialled.begun.elapsed());
-                if place.service.is_implicit_tls() {
-                    return Box::pin(self.begin_with_tls(stream, dialled.begun, place, observation, log)).await;
+                if visit.place.service.is_implicit_tls() {
+                    return Box::pin(self.begin_with_tls(stream, dialled.begun, visit, observation)).await;
                 }
-                Some(Peer::new(Link::Plain(stream), dialled.begun, Instant::now(), log.clone()))
+                Some(Peer::new(Link::Plain(stream), dialled.begun, Instant::now(), visit.log.clone()))
             }
             Err(NoConnection { outcome, detail }) => {
                 observation.outcome = outcome;
@@ -167,13 +190,13 @@ impl<N: Network> Prober<N> {
     async fn converse(
         &self,
         mut peer: Peer<N::Stream>,
-        place: &Place,
+        visit: &Visit<'_>,
         observation: &mut Observation,
     ) -> Option<Parting<N::Stream>> {
         let ready = peer.ready();
         self.hear_greeting(&mut peer, ready, observation).await;
-        if self.settings.depth > Depth::Greeting || self.settings.anonymous {
-            peer = match Box::pin(self.go_deeper(peer, place, observation)).await {
+        if visit.ask.depth > Depth::Greeting || visit.ask.anonymous {
+            peer = match Box::pin(self.go_deeper(peer, visit, observation)).await {
                 Ok(peer) => peer,
                 // It went with the handshake.
                 Err(talk) => {

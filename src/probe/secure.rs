@@ -2,21 +2,18 @@
 //! and by an older client where it will not speak with a modern one. Each further try takes a connection of its own, which
 //! goes the same way up to the door.
 
-use std::net::SocketAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::Prober;
 use super::dial::{Dialled, NoConnection, Turn};
 use super::legacy;
-use super::log::Log;
 use super::network::Network;
 use super::peer::{Link, Peer};
 use super::tls::{Handshake, Hello, Refusal, Server};
+use super::{Prober, Visit};
 use crate::config::Depth;
 use crate::observation::{Event, Legacy, Observation, Outcome, TlsFacts, TlsUse};
-use crate::target::Place;
 
 /// What stands before the handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +62,8 @@ pub(super) enum Secured<S> {
 struct Begun {
     time: SystemTime,
     at: Instant,
+    /// How long it took.
+    connect: Duration,
 }
 
 /// Whether it is worth asking a server what else it would speak: it negotiated something better than what would be asked.
@@ -79,33 +78,32 @@ impl<N: Network> Prober<N> {
         &self,
         stream: N::Stream,
         begun: Instant,
-        place: &Place,
+        visit: &Visit<'_>,
         observation: &mut Observation,
-        log: &Log,
     ) -> Option<Peer<N::Stream>> {
         let started = Instant::now();
-        let (secured, again) = self.secure(stream, Door::Open, place, observation, log).await;
+        let (secured, again) = self.secure(stream, Door::Open, visit, observation).await;
         // With another connection the row is about that one.
         let begun = again.map_or(begun, |again| {
-            observation.time = again.time;
+            (observation.time, observation.connect) = (again.time, Some(again.connect));
             again.at
         });
         match secured {
-            Secured::Inside(link) => Some(Peer::new(link, begun, Instant::now(), log.clone())),
+            Secured::Inside(link) => Some(Peer::new(link, begun, Instant::now(), visit.log.clone())),
             Secured::Plain(stream, bytes) => {
                 // It did not wait for us to fail at TLS.
-                let mut peer = Peer::new(Link::Plain(stream), begun, started, log.clone());
+                let mut peer = Peer::new(Link::Plain(stream), begun, started, visit.log.clone());
                 peer.keep(&bytes);
-                if self.settings.depth == Depth::Greeting {
+                if visit.ask.depth == Depth::Greeting {
                     return Some(peer);
                 }
                 // What we asked next would stand on the same line as our hello: to talk takes a connection without one.
-                let Some((stream, anew)) = self.reach(Door::Open, place, observation, log).await else {
+                peer.finish().await;
+                let Some((stream, anew)) = self.reach(Door::Open, visit, observation).await else {
                     return Some(peer);
                 };
-                peer.into_parts().0.close();
-                (observation.time, observation.connect) = (anew.time, Some(anew.at.elapsed()));
-                Some(Peer::new(Link::Plain(stream), anew.at, Instant::now(), log.clone()))
+                (observation.time, observation.connect) = (anew.time, Some(anew.connect));
+                Some(Peer::new(Link::Plain(stream), anew.at, Instant::now(), visit.log.clone()))
             }
             Secured::Failed => {
                 observation.outcome = Outcome::TlsFailed;
@@ -120,20 +118,19 @@ impl<N: Network> Prober<N> {
         &self,
         mut stream: N::Stream,
         door: Door,
-        place: &Place,
+        visit: &Visit<'_>,
         observation: &mut Observation,
-        log: &Log,
     ) -> (Secured<N::Stream>, Option<Begun>) {
-        let mut server =
-            Server { ip: place.ip, name: place.name.as_deref(), sni: place.name.is_some(), tls: door.leads_to() };
+        let (ip, name) = (visit.place.ip, visit.place.name.as_deref());
+        let mut server = Server { ip, name, sni: name.is_some(), tls: door.leads_to() };
         let (mut hello, mut again) = (Hello::Modern, None);
         observation.tls = None;
         loop {
             let started = Instant::now();
-            log.note(|| Event::Hello(hello.as_str()));
+            visit.log.note(|| Event::Hello(hello.as_str()));
             let (refusal, by_alert) = match self.shake_hands(stream, hello, server).await {
                 Handshake::Done(link, facts) => {
-                    log.note(|| Event::Secured(facts.summary()));
+                    visit.log.note(|| Event::Secured(facts.summary()));
                     observation.tls_handshake = Some(started.elapsed());
                     observation.tls = Some(facts);
                     return (Secured::Inside(link), again);
@@ -141,12 +138,12 @@ impl<N: Network> Prober<N> {
                 Handshake::Plain(stream, bytes) => {
                     let mut facts = TlsFacts::new(TlsUse::NotOffered);
                     facts.error = Some("plain text in answer to a ClientHello".into());
-                    log.note(|| Event::NotSecured("plain text in answer".into()));
+                    visit.log.note(|| Event::NotSecured("plain text in answer".into()));
                     observation.tls = Some(Box::new(facts));
                     return (Secured::Plain(stream, bytes), again);
                 }
                 Handshake::Failed { facts, refusal } => {
-                    log.note(|| Event::NotSecured(facts.error.clone().unwrap_or_default()));
+                    visit.log.note(|| Event::NotSecured(facts.error.clone().unwrap_or_default()));
                     let by_alert = facts.alert.is_some();
                     learn(&mut observation.tls, facts);
                     (refusal, by_alert)
@@ -157,12 +154,9 @@ impl<N: Network> Prober<N> {
                 (Refusal::TooModern, Some(older)) => hello = older,
                 (Refusal::UnknownName | Refusal::TooModern | Refusal::Other, _) => break,
             }
-            let Some((anew, begun)) = self.reach(door, place, observation, log).await else { break };
+            let Some((anew, begun)) = self.reach(door, visit, observation).await else { break };
             stream = anew;
             again = Some(begun);
-            if door == Door::Open {
-                observation.connect = Some(begun.at.elapsed());
-            }
         }
         (Secured::Failed, again)
     }
@@ -178,16 +172,15 @@ impl<N: Network> Prober<N> {
         &self,
         peer: Peer<N::Stream>,
         door: Door,
-        place: &Place,
+        visit: &Visit<'_>,
         observation: &mut Observation,
     ) -> Result<Peer<N::Stream>, super::peer::Talk> {
-        let log = peer.log().clone();
         let (link, talk) = peer.into_parts();
         let stream = match link {
             Link::Plain(stream) => stream,
             link @ (Link::Tls(_) | Link::Legacy(_)) => return Ok(Peer::resume(link, talk)),
         };
-        match self.secure(stream, door, place, observation, &log).await.0 {
+        match self.secure(stream, door, visit, observation).await.0 {
             Secured::Inside(link) => Ok(Peer::resume(link, talk)),
             Secured::Plain(stream, bytes) => {
                 let mut peer = Peer::resume(Link::Plain(stream), talk);
@@ -199,14 +192,8 @@ impl<N: Network> Prober<N> {
     }
 
     /// Another connection, up to where a `ClientHello` is due.
-    async fn reach(
-        &self,
-        door: Door,
-        place: &Place,
-        observation: &mut Observation,
-        log: &Log,
-    ) -> Option<(N::Stream, Begun)> {
-        let dialled = self.dial(SocketAddr::new(place.ip, place.port), true, Turn::Further, log).await?;
+    async fn reach(&self, door: Door, visit: &Visit<'_>, observation: &mut Observation) -> Option<(N::Stream, Begun)> {
+        let dialled = self.dial(visit.place.address(), true, Turn::Further, &visit.log).await?;
         observation.attempts += dialled.attempts;
         let Dialled { time, begun, result, .. } = dialled;
         let stream = match result {
@@ -214,17 +201,17 @@ impl<N: Network> Prober<N> {
             Err(NoConnection { outcome, .. }) => {
                 if outcome == Outcome::Refused {
                     // It took the first connection.
-                    self.agenda.pushed_back(place.ip);
+                    self.agenda.pushed_back(visit.place.ip);
                 }
                 return None;
             }
         };
-        let begun = Begun { time, at: begun };
+        let begun = Begun { time, at: begun, connect: begun.elapsed() };
         if door == Door::Open {
             return Some((stream, begun));
         }
-        let mut peer = Peer::new(Link::Plain(stream), begun.at, Instant::now(), log.clone());
-        self.walk_to(door, &mut peer, place).await?;
+        let mut peer = Peer::new(Link::Plain(stream), begun.at, Instant::now(), visit.log.clone());
+        self.walk_to(door, &mut peer, visit).await?;
         match peer.into_parts().0 {
             Link::Plain(stream) => Some((stream, begun)),
             Link::Tls(_) | Link::Legacy(_) => None,
@@ -232,27 +219,27 @@ impl<N: Network> Prober<N> {
     }
 
     /// Asks on a connection of its own whether a server that speaks modern TLS would also speak that of the past.
-    pub(super) async fn ask_for_old_tls(&self, place: &Place, observation: &mut Observation, log: &Log) {
+    pub(super) async fn ask_for_old_tls(&self, visit: &Visit<'_>, observation: &mut Observation) {
         let Some(door) = Door::of(observation) else { return };
-        let mut name = place.name.as_deref();
+        let mut name = visit.place.name.as_deref();
         let legacy = loop {
-            let Some((stream, _)) = self.reach(door, place, observation, log).await else { return };
-            log.note(|| Event::Hello(Hello::Older(legacy::Hello::Old).as_str()));
+            let Some((stream, _)) = self.reach(door, visit, observation).await else { return };
+            visit.log.note(|| Event::Hello(Hello::Older(legacy::Hello::Old).as_str()));
             let deadline = Instant::now() + self.settings.tls_timeout;
             match self.tls.ask_for_old(stream, name, deadline).await {
                 Some(legacy) => break legacy,
                 None => name = None,
             }
-            log.note(|| Event::Closed);
+            visit.log.note(|| Event::Closed);
         };
-        log.note(|| match &legacy {
+        visit.log.note(|| match &legacy {
             Legacy::Accepted { version, cipher } => {
                 let words = [*version, cipher.as_deref()];
                 Event::WouldSpeak(words.into_iter().flatten().collect::<Vec<_>>().join(" "))
             }
             Legacy::Refused(how) => Event::NotSecured(how.clone()),
         });
-        log.note(|| Event::Closed);
+        visit.log.note(|| Event::Closed);
         if let Some(facts) = observation.tls.as_deref_mut() {
             facts.legacy = Some(legacy);
         }

@@ -103,8 +103,7 @@ pub(crate) fn prober(network: Scripted, leave: Leave) -> Prober<Scripted> {
             mail_greeting_timeout: config.mail_greeting_timeout,
             ftp_greeting_timeout: config.ftp_greeting_timeout,
             leave,
-            depth: Depth::Greeting,
-            anonymous: false,
+            ask: Ask::default(),
             ehlo_name: Some("scan.example.net".into()),
             transcript: false,
         },
@@ -140,8 +139,8 @@ async fn play(what: &str, scene: Scene) {
     let depth = scene.depth.as_deref().unwrap_or("greeting");
     let network = Scripted::everywhere(scene.peer);
     let mut prober = prober(network.clone(), leave);
-    prober.settings.depth = depths.into_iter().find(|known| known.as_str() == depth).expect(what);
-    prober.settings.anonymous = scene.anonymous;
+    prober.settings.ask.depth = depths.into_iter().find(|known| known.as_str() == depth).expect(what);
+    prober.settings.ask.anonymous = scene.anonymous;
     let service = Service::ALL.into_iter().find(|service| service.as_str() == scene.service).expect(what);
     let place =
         Place { name: scene.name.map(Into::into), via: None, ip: "192.0.2.1".parse().unwrap(), port: 1, service };

@@ -1,6 +1,6 @@
 //! One address and port that can be connected to.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::observation::Service;
@@ -14,4 +14,10 @@ pub(crate) struct Place {
     pub(crate) ip: IpAddr,
     pub(crate) port: u16,
     pub(crate) service: Service,
+}
+
+impl Place {
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port)
+    }
 }

@@ -11,8 +11,7 @@ use crate::probe::log::Log;
 use crate::probe::network::{Network, Stream};
 use crate::probe::peer::{Link, Peer, Talk};
 use crate::probe::secure::Door;
-use crate::probe::{Prober, passive};
-use crate::target::Place;
+use crate::probe::{Prober, Visit, passive};
 
 /// The server does not know the mechanism (RFC 2228 §5.1).
 const NO_SUCH_MECHANISM: u16 = 504;
@@ -28,17 +27,17 @@ impl<N: Network> Prober<N> {
     pub(super) async fn talk_ftp(
         &self,
         mut peer: Peer<N::Stream>,
-        place: &Place,
+        visit: &Visit<'_>,
         observation: &mut Observation,
         dialogue: &mut Dialogue,
     ) -> Result<Peer<N::Stream>, Talk> {
-        let patience = self.patience(place.service);
-        if self.settings.depth > Depth::Greeting
+        let patience = self.patience(visit.place.service);
+        if visit.ask.depth > Depth::Greeting
             && let Err(why) = ask_features(&mut peer, patience, dialogue).await
         {
             return Ok(broken_off(peer, why, dialogue));
         }
-        if self.settings.depth == Depth::Tls && peer.is_plain() {
+        if visit.ask.depth == Depth::Tls && peer.is_plain() {
             let door = match ask_auth(&mut peer, patience, dialogue).await {
                 Ok((mechanism, reply)) => {
                     dialogue.mechanism = Some(mechanism);
@@ -48,7 +47,7 @@ impl<N: Network> Prober<N> {
                 Err(why) => return Ok(broken_off(peer, why, dialogue)),
             };
             if let Some(door) = door {
-                peer = self.upgrade(peer, door, place, observation).await?;
+                peer = self.upgrade(peer, door, visit, observation).await?;
                 if peer.is_plain() {
                     return Ok(peer);
                 }
@@ -58,9 +57,9 @@ impl<N: Network> Prober<N> {
                 }
             }
         }
-        if self.settings.anonymous {
+        if visit.ask.anonymous {
             let mut guest = Anonymous::default();
-            let result = self.visit(&mut peer, place, &mut guest, dialogue).await;
+            let result = self.be_a_guest(&mut peer, visit, &mut guest, dialogue).await;
             dialogue.anonymous = Some(guest);
             if let Err(why) = result {
                 return Ok(broken_off(peer, why, dialogue));
@@ -70,14 +69,14 @@ impl<N: Network> Prober<N> {
     }
 
     /// Logs in as anonymous and asks where data connections would go. Nothing is transferred.
-    async fn visit(
+    async fn be_a_guest(
         &self,
         peer: &mut Peer<N::Stream>,
-        place: &Place,
+        visit: &Visit<'_>,
         guest: &mut Anonymous,
         dialogue: &mut Dialogue,
     ) -> Result<(), BrokenOff> {
-        let (patience, log) = (self.patience(place.service), peer.log().clone());
+        let (patience, log) = (self.patience(visit.place.service), peer.log().clone());
         guest.login = ask(peer, "USER anonymous", patience, dialogue).await?;
         if guest.login.code == 331 {
             guest.login = ask(peer, &format!("PASS {GUEST}"), patience, dialogue).await?;
@@ -85,7 +84,7 @@ impl<N: Network> Prober<N> {
         if !guest.is_in() {
             return Ok(());
         }
-        if place.ip.is_ipv4() {
+        if visit.place.ip.is_ipv4() {
             for _ in 0..DATA_ADDRESSES {
                 let reply = ask(peer, "PASV", patience, dialogue).await?;
                 let address = passive::address(&reply.bytes).filter(|_| reply.code == 227);
@@ -94,14 +93,14 @@ impl<N: Network> Prober<N> {
                 guest.addresses.push(address);
             }
             if let Some(last) = guest.addresses.last() {
-                guest.passive_opens = self.opens(place.ip, last.port(), &log).await;
+                guest.passive_opens = self.opens(visit.place.ip, last.port(), &log).await;
             }
         }
         let reply = ask(peer, "EPSV", patience, dialogue).await?;
         guest.extended_port = passive::port(&reply.bytes).filter(|_| reply.code == 229);
         guest.extended = Some(reply);
         if let Some(port) = guest.extended_port {
-            guest.extended_opens = self.opens(place.ip, port, &log).await;
+            guest.extended_opens = self.opens(visit.place.ip, port, &log).await;
         }
         Ok(())
     }

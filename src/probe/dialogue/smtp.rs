@@ -5,11 +5,10 @@ use std::time::Duration;
 use super::{BrokenOff, READY, ask, broken_off, is_let_in};
 use crate::config::Depth;
 use crate::observation::{Asked, Dialogue, Observation, Offers, TlsFacts, TlsUse};
-use crate::probe::Prober;
 use crate::probe::network::{Network, Stream};
 use crate::probe::peer::{Peer, Talk};
 use crate::probe::secure::Door;
-use crate::target::Place;
+use crate::probe::{Prober, Visit};
 
 /// The server is about to hang up.
 const NOT_AVAILABLE: u16 = 421;
@@ -19,20 +18,20 @@ impl<N: Network> Prober<N> {
     pub(super) async fn talk_smtp(
         &self,
         mut peer: Peer<N::Stream>,
-        place: &Place,
+        visit: &Visit<'_>,
         observation: &mut Observation,
         dialogue: &mut Dialogue,
     ) -> Result<Peer<N::Stream>, Talk> {
-        if self.settings.depth == Depth::Greeting {
+        if visit.ask.depth == Depth::Greeting {
             return Ok(peer);
         }
-        let name = self.our_name(&peer, place);
-        let patience = self.patience(place.service);
+        let name = self.our_name(&peer, visit);
+        let patience = self.patience(visit.place.service);
         let offers = match say_hello(&mut peer, &name, patience, dialogue).await {
             Ok(offers) => dialogue.offers.insert(offers),
             Err(why) => return Ok(broken_off(peer, why, dialogue)),
         };
-        if self.settings.depth < Depth::Tls || !peer.is_plain() || !offers.reply.is_positive() {
+        if visit.ask.depth < Depth::Tls || !peer.is_plain() || !offers.reply.is_positive() {
             return Ok(peer);
         }
         if !offers.has("STARTTLS") {
@@ -47,7 +46,7 @@ impl<N: Network> Prober<N> {
             }
             Err(why) => return Ok(broken_off(peer, why, dialogue)),
         }
-        peer = self.upgrade(peer, Door::Starttls, place, observation).await?;
+        peer = self.upgrade(peer, Door::Starttls, visit, observation).await?;
         if peer.is_plain() {
             return Ok(peer);
         }
