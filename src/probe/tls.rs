@@ -166,16 +166,43 @@ fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
 
 /// An alert as IANA's registry "TLS Alerts" writes it: `handshake_failure`.
 fn alert_name(alert: AlertDescription) -> String {
-    // The one word that the library spells otherwise.
-    if alert == AlertDescription::UnrecognisedName {
-        return "unrecognized_name".to_owned();
+    // The words that the library spells otherwise.
+    match alert {
+        AlertDescription::UnrecognisedName => return "unrecognized_name".to_owned(),
+        AlertDescription::EncryptedClientHelloRequired => return "ech_required".to_owned(),
+        _ => {}
     }
+    let word = format!("{alert:?}");
+    let is_lower =
+        |index: Option<usize>| index.and_then(|index| word.as_bytes().get(index)).is_some_and(u8::is_ascii_lowercase);
     let mut name = String::new();
-    for (index, character) in format!("{alert:?}").chars().enumerate() {
-        if character.is_ascii_uppercase() && index > 0 {
+    for (index, character) in word.char_indices() {
+        // A word begins: after a small letter, or before one, as in `UnknownPSKIdentity`.
+        let begins = is_lower(index.checked_sub(1)) || is_lower(Some(index + 1));
+        if character.is_ascii_uppercase() && index > 0 && begins {
             name.push('_');
         }
         name.push(character.to_ascii_lowercase());
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alerts_are_named_as_iana_does() {
+        let table = [
+            (AlertDescription::HandshakeFailure, "handshake_failure"),
+            (AlertDescription::BadRecordMac, "bad_record_mac"),
+            (AlertDescription::UnknownCA, "unknown_ca"),
+            (AlertDescription::UnknownPSKIdentity, "unknown_psk_identity"),
+            (AlertDescription::UnrecognisedName, "unrecognized_name"),
+            (AlertDescription::EncryptedClientHelloRequired, "ech_required"),
+        ];
+        for (alert, name) in table {
+            assert_eq!(alert_name(alert), name);
+        }
+    }
 }

@@ -26,9 +26,9 @@ pub(crate) enum Hello {
 /// Hellos of 256 to 511 bytes make some load balancers hang; longer ones do not (RFC 7685 §1).
 const HANGS: std::ops::Range<usize> = 256..512;
 
-/// The curves that we can speak, then P-521 and Brainpool's, which are only named: a server that insists on one of them
-/// would refuse us otherwise.
-const GROUPS: [u16; 7] = [29, 23, 24, 25, 26, 27, 28];
+/// The curves that we can speak, then P-521, Brainpool's and secp256k1, which are only named: a server that insists on one of
+/// them, or whose key is on one (RFC 8422 §5.1), would refuse us otherwise.
+const GROUPS: [u16; 8] = [29, 23, 24, 25, 26, 27, 28, 22];
 
 /// RSA, ECDSA and DSA with SHA-512, 384, 256, 224 and SHA-1, then RSA with MD5 (RFC 5246 §7.4.1.4.1).
 const SIGNATURES: [u16; 16] = [
