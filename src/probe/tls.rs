@@ -14,9 +14,9 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use rustls::AlertDescription;
 use rustls::client::ClientConfig;
 use rustls::crypto::{CryptoProvider, ring};
+use rustls::{AlertDescription, PeerIncompatible};
 use tokio::time::Instant;
 
 pub(super) use self::sniffer::Sniffer;
@@ -143,6 +143,9 @@ pub(super) fn reason(error: &io::Error) -> Cow<'static, str> {
     match rustls_error(error) {
         Some(rustls::Error::AlertReceived(alert)) => {
             format!("alert {} {}", u8::from(*alert), alert_name(*alert)).into()
+        }
+        Some(rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)) => {
+            "the server speaks neither TLS 1.2 nor 1.3".into()
         }
         Some(error) => error.to_string().into(),
         None => match error.kind() {

@@ -222,7 +222,7 @@ fn starttls_that_does_not_work() {
         with_tls(row, TlsFacts { error: Some("alert 80".into()), legacy, ..TlsFacts::new(tls) })
     };
     let refused = Some(Legacy::Refused("alert 70".into()));
-    let old = Some(Legacy::Accepted { version: Some("TLSv1.0"), cipher: None });
+    let old = Some(Legacy::Accepted { version: Some("TLSv1.0"), cipher: None, group: None });
     let injected = Dialogue { injected: b"250 ok\r\n".to_vec(), ..Dialogue::default() };
     assert_each([
         (
@@ -244,7 +244,7 @@ fn tls_in_the_wrong_place() {
     let mut spoke_tls = ended(Smtp, Outcome::OtherProtocol);
     spoke_tls.protocol = Some(Protocol::Tls);
     let plain = || TlsFacts::new(TlsUse::NotOffered);
-    let old = Some(Legacy::Accepted { version: Some("SSLv3"), cipher: None });
+    let old = Some(Legacy::Accepted { version: Some("SSLv3"), cipher: None, group: None });
     let mut wants_certificate = tls_failed(TlsUse::Refused, None);
     wants_certificate.tls.as_mut().unwrap().asks_for_certificate = true;
     assert_each([
@@ -270,7 +270,7 @@ fn session(version: &'static str, cipher: &str, group: &str) -> TlsFacts {
 fn old_versions_and_weak_suites() {
     let modern = || session("TLSv1.3", "TLS_AES_128_GCM_SHA256", "X25519");
     let behind = |version, cipher: &str| {
-        let legacy = Some(Legacy::Accepted { version: Some(version), cipher: Some(cipher.to_owned()) });
+        let legacy = Some(Legacy::Accepted { version: Some(version), cipher: Some(cipher.to_owned()), group: None });
         with_tls(greeted(Smtps, "220 ready\r\n"), TlsFacts { legacy, ..modern() })
     };
     let aes = "TLS_RSA_WITH_AES_128_CBC_SHA";

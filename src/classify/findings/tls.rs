@@ -64,8 +64,8 @@ pub(super) fn weak_cipher(row: &Observation) -> Option<Seen> {
 /// Version and suite of the session and of the old hello's answer, as far as known.
 fn negotiated(facts: &TlsFacts) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
     let legacy = match &facts.legacy {
-        Some(Legacy::Accepted { version, cipher }) => Some((*version, cipher.as_deref())),
-        Some(Legacy::Refused(_)) | None => None,
+        Some(Legacy::Accepted { version, cipher, .. }) => Some((*version, cipher.as_deref())),
+        Some(Legacy::Refused(_) | Legacy::Unknown(_)) | None => None,
     };
     [(facts.version, facts.cipher.as_deref())].into_iter().chain(legacy)
 }

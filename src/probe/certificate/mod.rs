@@ -32,6 +32,9 @@ use crate::observation::{Certificate, CertificateVerdict};
 /// chains of a hostile peer may be a hundred times as long.
 const ROOM: usize = 16 * 1024 * 1024;
 
+/// How many certificates of a chain are looked at: more than any path needs, and few enough for one row.
+const MAX_CHAIN: usize = 32;
+
 /// Reads and judges the certificates of a scan. Shared by all its probes; two that meet the same chain at once may both
 /// do the work.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ impl Certificates {
         }
     }
 
-    /// The facts of a chain, the server's own certificate first, and what speaks for and against it now; no verdict where
+    /// The facts of a chain up to [`MAX_CHAIN`], the server's own certificate first, and what speaks for and against it now; no verdict where
     /// there is no certificate. `name` is the one that the server was reached by, and `bad_signature` whether it failed to
     /// prove that it holds the key.
     pub(super) fn judge(
@@ -81,6 +84,7 @@ impl Certificates {
         name: Option<&str>,
         bad_signature: bool,
     ) -> (Arc<[Arc<Certificate>]>, Option<CertificateVerdict>) {
+        let chain = &chain[..chain.len().min(MAX_CHAIN)];
         let Some(der) = chain.first() else { return (Arc::default(), None) };
         let known = self.chain(now, chain);
         let validity = validity(&known.certificates);

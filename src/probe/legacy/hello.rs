@@ -6,7 +6,7 @@ use rustls::CipherSuite;
 
 use super::bytes::put_vector;
 use super::message::{self, put_message};
-use super::suite::{NAMED, SPOKEN, UNPROTECTED, is_new};
+use super::suite::{NAMED, SPOKEN, UNPROTECTED, is_new, is_weak};
 use super::version::Version;
 
 /// What to ask a server with; a connection bears one.
@@ -14,7 +14,9 @@ use super::version::Version;
 pub(crate) enum Hello {
     /// Up to TLS 1.2, every suite that authenticates and encrypts however badly: for a server that refuses rustls.
     Everything,
-    /// The same up to TLS 1.1: for a server that negotiates better with us, to learn whether it still takes this too.
+    /// The same up to TLS 1.1, the weakest suites first and those without authentication or encryption among them: for a
+    /// server that negotiates better with us, to learn the worst that it still takes. One that follows its own order shows
+    /// the best of it.
     Old,
     /// Up to TLS 1.2, only suites without authentication or encryption. Last resort: offered beside others, a server was
     /// seen to choose them and to show no certificate.
@@ -58,7 +60,11 @@ impl Hello {
     /// The suites offered, most wanted first.
     pub(super) fn suites(self) -> Vec<CipherSuite> {
         let all: Vec<CipherSuite> = match self {
-            Self::Everything | Self::Old | Self::Bare => SPOKEN.iter().chain(NAMED).copied().collect(),
+            Self::Everything | Self::Bare => SPOKEN.iter().chain(NAMED).copied().collect(),
+            Self::Old => {
+                let (weak, rest): (Vec<_>, Vec<_>) = NAMED.iter().chain(SPOKEN).partition(|suite| is_weak(**suite));
+                UNPROTECTED.iter().copied().chain(weak).chain(rest).collect()
+            }
             Self::Anonymous => UNPROTECTED.to_vec(),
         };
         all.into_iter().filter(|suite| self.version() == Version::Tls12 || !is_new(*suite)).collect()

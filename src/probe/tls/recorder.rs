@@ -37,6 +37,7 @@ impl Recorder {
         let mut facts = TlsFacts::new(tls);
         facts.asks_for_certificate = seen.asks_for_certificate;
         (facts.chain, facts.verdict) = self.certificates.judge(&seen.chain, name, seen.bad_signature);
+        facts.chain_left_out = seen.chain.len() - facts.chain.len();
         facts
     }
 
