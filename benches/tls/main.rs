@@ -2,7 +2,7 @@
 //! library, run in turn against the same peers.
 //!
 //! ```text
-//! cargo bench --bench tls                                  all scenarios: 4,096 endpoints, five pairs each
+//! cargo bench --bench tls                                  all scenarios: 8,192 endpoints, five pairs each
 //! cargo bench --bench tls -- --scenario tls13 --pairs 9
 //! ```
 //!
@@ -56,7 +56,7 @@ struct Options {
     #[arg(long, value_enum, default_values = ["tls13", "tls12", "tls13-quit", "tls13-each"])]
     scenario: Vec<Scenario>,
     /// Endpoints: 127.1.0.0/PREFIX
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u8).range(16..=30))]
+    #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(u8).range(16..=30))]
     prefix: u8,
     /// Runs of hailer and the bare loop each
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]

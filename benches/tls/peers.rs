@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -162,6 +162,7 @@ async fn greet(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<()> {
 /// One for each chain. All have the same key, which no client can tell from its cost.
 fn configs(job: &Job) -> Result<Vec<Arc<ServerConfig>>, Box<dyn Error>> {
     let mut authority = CertificateParams::new([])?;
+    authority.distinguished_name.push(DnType::CommonName, "The authority of a bench");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
     let key = KeyPair::generate()?;
@@ -173,7 +174,10 @@ fn configs(job: &Job) -> Result<Vec<Arc<ServerConfig>>, Box<dyn Error>> {
     let count = if job.chain_each { job.range.len() } else { 1 };
     (0..count)
         .map(|index| {
-            let own = CertificateParams::new([format!("mail{index}.example.com")])?.signed_by(&key, &authority)?;
+            let name = format!("mail{index}.example.com");
+            let mut own = CertificateParams::new([name.clone()])?;
+            own.distinguished_name.push(DnType::CommonName, name);
+            let own = own.signed_by(&key, &authority)?;
             let chain = vec![own.der().clone(), authority.der().clone()];
             let secret = PrivatePkcs8KeyDer::from(key.serialize_der());
             let config = ServerConfig::builder_with_provider(Arc::clone(&provider))

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::observation::CertificateStatus;
