@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use hailer::{Canary, Limit, Ports, Rate, Shard};
+use hailer::{Canary, Depth, Limit, Ports, Rate, Shard};
 
 use super::demo::DemoArgs;
 use super::fleet::FleetArgs;
@@ -241,6 +241,16 @@ pub(super) enum DepthArg {
     Greeting,
     Features,
     Tls,
+}
+
+impl From<DepthArg> for Depth {
+    fn from(depth: DepthArg) -> Self {
+        match depth {
+            DepthArg::Greeting => Self::Greeting,
+            DepthArg::Features => Self::Features,
+            DepthArg::Tls => Self::Tls,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
