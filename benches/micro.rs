@@ -1,7 +1,10 @@
-//! What the parts cost that every endpoint passes: how many rows a second one core writes, in each format, and how many
-//! starts it decides on. Run with `cargo bench --bench micro`.
+//! What the parts cost that every endpoint passes: how many rows a second one core judges and writes, in each format, how
+//! many starts it decides on, and how many chains of certificates it judges. Run with `cargo bench --bench micro`.
 
 // They are not public, and plain enough to be compiled once more for the bench.
+#[path = "../src/probe/certificate/mod.rs"]
+#[expect(dead_code, unreachable_pub, unused_imports, reason = "a bench needs little of it")]
+mod certificate;
 #[path = "../src/schedule/order.rs"]
 #[expect(dead_code, unreachable_pub, reason = "a bench needs little of it")]
 mod order;
@@ -19,10 +22,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use hailer::observation::{Certificate, CertificateVerdict, Key, KeyKind, Software, TlsFacts, TlsUse};
+use hailer::classify::findings;
+use hailer::observation::{self, Certificate, CertificateVerdict, Key, KeyKind, Software, TlsFacts, TlsUse};
 use hailer::output::{Format, RowSink, RowWriter};
 use hailer::{Observation, Outcome, Service};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::pki_types::CertificateDer;
 
+use self::certificate::{Anchors, Certificates};
 use self::order::{Order, Shard};
 use self::pacer::{Pace, Pacer, Rate};
 
@@ -53,6 +60,20 @@ fn hostile(bencher: Bencher, format: Format) {
     row.received.push(&[0x1b; 4096], Duration::ZERO);
     row.greeting_len = row.received.bytes().len();
     write_rows(bencher, format, &row);
+}
+
+/// What rows are judged: one in which nothing is found, and one with a chain to look through.
+const JUDGED: [&str; 2] = ["greeted", "greeted_in_tls"];
+
+/// All rules over one row.
+#[divan::bench(args = JUDGED)]
+fn judge_a_row(bencher: Bencher, kind: &str) {
+    let row = if kind == "greeted" { plain() } else { in_tls() };
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
+        for _ in 0..ROWS {
+            divan::black_box(findings::judge(divan::black_box(&row)));
+        }
+    });
 }
 
 /// How fast a scan may be, as far as it makes a difference to what is kept.
@@ -118,6 +139,51 @@ fn order(bencher: Bencher) {
             position += 1;
         }
     });
+}
+
+/// A trusted chain of two that nobody showed before: read, and both signatures verified.
+#[divan::bench]
+fn judge_a_new_chain(bencher: Bencher) {
+    let (chain, root) = chain();
+    bencher.with_inputs(|| trusting(&root)).bench_refs(|certificates| judge(certificates, &chain));
+}
+
+/// The same that another host showed before.
+#[divan::bench]
+fn judge_a_known_chain(bencher: Bencher) {
+    let (chain, root) = chain();
+    let certificates = trusting(&root);
+    judge(&certificates, &chain);
+    bencher.bench_local(|| judge(&certificates, &chain));
+}
+
+fn judge(certificates: &Certificates, chain: &[CertificateDer<'static>]) {
+    let (_, verdict) = certificates.judge(divan::black_box(chain), Some("mail.example"), false);
+    assert!(verdict.is_some_and(|verdict| verdict.trusted && verdict.name_matches == Some(true)));
+}
+
+fn trusting(root: &CertificateDer<'static>) -> Certificates {
+    Certificates::new(Anchors::of(std::slice::from_ref(root)).expect("a root"))
+}
+
+/// A server's certificate with its intermediate, and their root; all with ECDSA keys.
+fn chain() -> (Vec<CertificateDer<'static>>, CertificateDer<'static>) {
+    let authority = |name: &str| {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+    };
+    let key = || KeyPair::generate().expect("a key");
+    let (of_root, of_root_key, of_intermediate, of_intermediate_key) =
+        (authority("a root"), key(), authority("an intermediate"), key());
+    let root = of_root.self_signed(&of_root_key).expect("a root").der().clone();
+    let issuer = Issuer::new(of_root, of_root_key);
+    let intermediate = of_intermediate.signed_by(&of_intermediate_key, &issuer).expect("an intermediate").der().clone();
+    let issuer = Issuer::new(of_intermediate, of_intermediate_key);
+    let own = CertificateParams::new(["mail.example".to_owned(), "smtp.example".to_owned()]).expect("names");
+    let own = own.signed_by(&key(), &issuer).expect("a certificate").der().clone();
+    (vec![own, intermediate], root)
 }
 
 /// A million different addresses in random order.

@@ -415,7 +415,7 @@ mod tests {
             refusal(|config| config.source = vec!["127.0.0.1".parse().unwrap(), "127.0.0.2".parse().unwrap()]);
         assert!(refused.contains("one for each"), "{refused}");
         let refused = refusal(|config| config.roots = Roots::File("no/such/ca.pem".into()));
-        assert!(refused.starts_with("no/such/ca.pem cannot say whom to trust: cannot read it"), "{refused}");
+        assert!(refused.starts_with("the roots 'no/such/ca.pem' cannot be used: cannot read it"), "{refused}");
     }
 
     #[test]

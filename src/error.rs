@@ -89,7 +89,7 @@ pub enum Error {
     #[error(transparent)]
     NamesLog(io::Error),
     /// The roots cannot be used.
-    #[error("{roots} cannot say whom to trust: {reason}")]
+    #[error("the roots '{roots}' cannot be used: {reason}")]
     Roots {
         /// Which.
         roots: String,

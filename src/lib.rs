@@ -13,6 +13,7 @@ mod config;
 mod error;
 #[cfg(feature = "fleet")]
 pub mod fleet;
+pub mod handbook;
 pub mod manifest;
 mod notice;
 pub mod observation;
@@ -34,6 +35,6 @@ pub use schedule::{
 };
 pub use stats::Stats;
 pub use target::{
-    Endpoint, Family, Host, ListError, NotProbed, Policy, Ports, PortsError, TargetError, Targets, TargetsBuilder,
-    TargetsError,
+    Endpoint, Family, Host, ListError, Lookup, MailExchange, Miss, NotProbed, Pointer, Policy, Ports, PortsError,
+    TargetError, Targets, TargetsBuilder, TargetsError,
 };

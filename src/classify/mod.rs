@@ -1,4 +1,4 @@
-//! Signatures to software: what a greeting says of the server that sent it.
+//! What an observation means: signatures to software, rules to findings.
 //!
 //! Plain functions over the bytes of a greeting: no sockets, no clock, no state but the compiled wordlists. A greeting
 //! that names nothing stays unnamed, since a wrong name costs an auditor more than none; how sure a name is stands in
@@ -8,10 +8,12 @@
 //! bytes ─► text ──► list ─► signature ─► software, host
 //!      │       └──► hostname             (where a mail server gives itself a name)
 //!      └► hash                           (the same server a minute later hashes the same)
+//! observation ─► findings                (what an auditor should look at)
 //! ```
 
 mod check;
 mod cpe;
+pub mod findings;
 mod hash;
 mod hostname;
 mod list;
@@ -82,15 +84,29 @@ impl Classifier {
         Ok(Self { ftp: List::load(ftp.0, ftp.1)?, mail: List::load(mail.0, mail.1)? })
     }
 
-    /// Fills in what the greeting tells: `hostname`, `software` and `banner_hash`.
+    /// Fills in what the greeting tells, `hostname`, `software` and `banner_hash`, and then what is to be mended, which is
+    /// `findings`.
     ///
-    /// A greeting that broke off is read as far as it came. Where nothing came, or another protocol spoke, nothing is
-    /// filled in.
+    /// A greeting that broke off is read as far as it came. Where nothing came, or another protocol spoke, it tells
+    /// nothing; that may be a finding all the same.
     pub fn classify(&self, observation: &mut Observation) {
-        let greeting = observation.greeting();
-        if greeting.is_empty() || observation.outcome == Outcome::OtherProtocol {
-            return;
+        if !observation.greeting().is_empty() && observation.outcome != Outcome::OtherProtocol {
+            self.read_greeting(observation);
         }
+        observation.findings = findings::judge(observation);
+    }
+
+    /// Proves every signature by its examples; an empty answer means that all hold.
+    ///
+    /// ```
+    /// assert!(hailer::classify::Classifier::builtin().check().is_empty());
+    /// ```
+    pub fn check(&self) -> Vec<Mistake> {
+        check::check(self)
+    }
+
+    fn read_greeting(&self, observation: &mut Observation) {
+        let greeting = observation.greeting();
         let hash = hash::banner_hash(greeting);
         let text = Text::read(greeting);
         let verdict = self.identify(&text, Family::of(observation));
@@ -103,15 +119,6 @@ impl Classifier {
         observation.hostname = hostname.filter(|name| !is_product(name));
         observation.software = verdict.software;
         observation.banner_hash = Some(hash);
-    }
-
-    /// Proves every signature by its examples; an empty answer means that all hold.
-    ///
-    /// ```
-    /// assert!(hailer::classify::Classifier::builtin().check().is_empty());
-    /// ```
-    pub fn check(&self) -> Vec<Mistake> {
-        check::check(self)
     }
 
     /// Tries the family that is expected at the port, then the other.

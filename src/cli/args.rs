@@ -6,10 +6,13 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use hailer::{Canary, Depth, Limit, Ports, Rate, Shard};
+use hailer::{Canary, Depth, Limit, Ports, Rate, Roots, Shard};
 
+use super::check::CheckArgs;
 use super::demo::DemoArgs;
+use super::explain::ExplainArgs;
 use super::fleet::FleetArgs;
 use super::given::Given;
 
@@ -25,10 +28,14 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Sweep networks and hosts: one row for every endpoint that a connection was made to, or that could not be tried.
     Scan(Box<ScanArgs>),
+    /// Look at one host in depth: what DNS says of it, what each port answers, what is wrong, and what to do.
+    Check(Box<CheckArgs>),
     /// See it work: sweep a simulated fleet on this machine, and compare every row with the truth.
     Demo(DemoArgs),
     /// Serve a simulated fleet of FTP and mail servers on loopback addresses, for this or any other tool to sweep.
     Fleet(FleetArgs),
+    /// Say what a reply code, a port or a finding means, what to do, and how to check it by hand.
+    Explain(ExplainArgs),
 }
 
 const AFTER: &str = "\
@@ -56,6 +63,7 @@ const ORDER: &str = "Order and shards";
 const DEPTH: &str = "Depth";
 const PATIENCE: &str = "Patience and manners";
 const NETWORK: &str = "Network";
+const CERTIFICATES: &str = "Certificates";
 
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER)]
@@ -209,6 +217,10 @@ pub(super) struct ScanArgs {
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = resolver, help_heading = NETWORK)]
     pub(super) resolver: Vec<SocketAddr>,
 
+    /// By which authorities certificates are judged: the public ones compiled in, those that this system trusts, or those in a PEM file and no others
+    #[arg(long, value_name = "webpki|system|FILE", default_value_t = Roots::default(), value_parser = PathBufValueParser::new().map(Roots::from), help_heading = CERTIFICATES)]
+    pub(super) roots: Roots,
+
     /// The words themselves, for whoever repeats them.
     #[arg(skip)]
     pub(super) given: Given,
@@ -270,7 +282,7 @@ pub(super) enum ProfileArg {
 }
 
 /// What may stand behind EHLO (RFC 5321 §4.1.1.1): a domain with a dot, or an address literal.
-fn ehlo_name(word: &str) -> Result<String, String> {
+pub(super) fn ehlo_name(word: &str) -> Result<String, String> {
     hailer::is_ehlo_name(word)
         .then(|| word.to_owned())
         .ok_or_else(|| "write a host name with a dot, as scan.example.net, or an address literal, as [10.0.0.5] or [IPv6:2001:db8::5]".to_owned())
@@ -300,7 +312,7 @@ fn canary(word: &str) -> Result<Canary, String> {
 }
 
 /// A DNS server's address, with its port if that is not 53 (RFC 1035 §4.2).
-fn resolver(word: &str) -> Result<SocketAddr, String> {
+pub(super) fn resolver(word: &str) -> Result<SocketAddr, String> {
     let bare = word.strip_prefix('[').and_then(|word| word.strip_suffix(']')).unwrap_or(word);
     let address = bare.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53)).ok();
     address

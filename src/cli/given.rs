@@ -6,6 +6,7 @@ use std::path::Path;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory};
+use hailer::Roots;
 
 use super::Failure;
 use super::args::ScanArgs;
@@ -16,8 +17,9 @@ const NOT_KEPT: [&str; 4] = ["resume", "overwrite", "list", "quiet"];
 /// Those that say the same in other words: one that is given takes the place of all in its row.
 const ALIKE: [&[&str]; 2] = [&["shard", "shard_index", "shard_count"], &["ipv4", "ipv6"]];
 
-/// Those whose values are paths; a target is one behind its `@`.
-const PATHS: [&str; 2] = ["output", "exclude_file"];
+/// Those whose values are paths, but for words that are none; a target is a path behind its `@`.
+const PATHS: [(&str, &[&str]); 3] =
+    [("output", &["-"]), ("exclude_file", &["-"]), ("roots", &[Roots::PUBLIC, Roots::SYSTEM])];
 
 /// The values of each option that was given, by its name. A flag has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,7 +53,7 @@ impl Given {
             let text = value.to_str().ok_or_else(|| {
                 Failure::usage(format!("'{}' is not UTF-8, and could not be kept in the journal", value.display()))
             })?;
-            if PATHS.contains(&name) && text != "-" {
+            if PATHS.iter().any(|(path, words)| *path == name && !words.contains(&text)) {
                 return absolute(text);
             }
             match text.strip_prefix('@') {
@@ -179,6 +181,10 @@ mod tests {
         assert_eq!(recorded["targets"], [format!("@{here}/nets.txt"), "10.0.0.1".into(), "-".into()]);
         assert_eq!(recorded["output"], [format!("{here}/rows.csv"), "-".into()]);
         assert_eq!(recorded["exclude_file"], ["/not.txt"]);
+        for (word, expected) in [("webpki", "webpki"), ("system", "system"), ("ca.pem", &format!("{here}/ca.pem"))] {
+            let recorded = given(&format!("--roots {word} 10.0.0.1")).record().unwrap();
+            assert_eq!(recorded["roots"], [expected]);
+        }
         assert_eq!(Given::recorded(&recorded).record().unwrap(), recorded);
     }
 

@@ -4,14 +4,17 @@
 
 mod args;
 mod beside;
+mod check;
 mod demo;
 mod display;
+mod explain;
 mod fleet;
 mod given;
 mod keeper;
 mod kept;
 mod list;
 mod outputs;
+mod page;
 mod plan;
 mod progress;
 mod record;
@@ -37,6 +40,8 @@ enum Ended {
     Done,
     /// Stopped early on request.
     Stopped,
+    /// Done, and something must be mended.
+    Findings,
 }
 
 impl From<Ended> for ExitCode {
@@ -44,6 +49,7 @@ impl From<Ended> for ExitCode {
         match ended {
             Ended::Done => Self::SUCCESS,
             Ended::Stopped => Self::from(3),
+            Ended::Findings => Self::from(5),
         }
     }
 }
@@ -83,8 +89,10 @@ impl From<Error> for Failure {
 pub(crate) fn run() -> ExitCode {
     let result = match Args::read().command {
         Command::Scan(args) => scan::run(*args),
+        Command::Check(args) => check::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Fleet(args) => fleet::run(&args),
+        Command::Explain(args) => explain::run(&args),
     };
     let (words, code) = match result {
         Ok(ended) => return ended.into(),

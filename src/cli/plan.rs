@@ -146,6 +146,7 @@ pub(super) fn settings(args: &ScanArgs) -> Result<Config, Failure> {
         retry_busy: args.retry_busy.unwrap_or(default.retry_busy),
         canaries: args.canary.clone(),
         resolvers: args.resolver.clone(),
+        roots: args.roots.clone(),
         // Leave that nobody can be asked about is none.
         authorised: args.i_am_authorised && contact(args).is_some(),
         source: args.source.clone(),

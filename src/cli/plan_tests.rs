@@ -4,7 +4,7 @@ use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-use hailer::{Canary, Error, Limit, Rate, Service};
+use hailer::{Canary, Error, Limit, Rate, Roots, Service};
 use indicatif::ProgressBar;
 use tempfile::TempDir;
 
@@ -57,6 +57,9 @@ fn settings_reach_the_configuration() {
         ("10.0.0.1 --resolver 127.0.0.53 --resolver [::1]:5353", |config| {
             config.resolvers = vec!["127.0.0.53:53".parse().unwrap(), "[::1]:5353".parse().unwrap()];
         }),
+        ("10.0.0.1 --roots webpki", |_| {}),
+        ("10.0.0.1 --roots system", |config| config.roots = Roots::System),
+        ("10.0.0.1 --roots ca.pem", |config| config.roots = Roots::File("ca.pem".into())),
         ("10.0.0.1 --shard 3/16", |config| config.shard = "3/16".parse().unwrap()),
         ("10.0.0.1 --shard-index 2 --shard-count 16", |config| config.shard = "3/16".parse().unwrap()),
         ("10.0.0.1 --i-am-authorised --contact noc@example.com", |config| config.authorised = true),

@@ -77,11 +77,13 @@ pub(super) fn sweep(mut plan: Plan, witness: Option<Box<dyn RowWriter>>) -> Resu
         if let Some(kept) = kept.as_ref().filter(|_| goes_on && !matches!(ended, Ok(Ended::Done))) {
             display.say(kept.go_on());
         }
+        // Also where it came while the last row was written, and everything is done.
+        let is_to_end = signals.came() || !matches!(ended, Ok(Ended::Done));
         tokio::select! {
             () = display.finish() => {}
             // Whoever stopped the terminal may want to read on, or may want to leave.
             () = signals.next() => {}
-            () = sleep(LAST_WORDS), if !matches!(ended, Ok(Ended::Done)) => {}
+            () = sleep(LAST_WORDS), if is_to_end => {}
         }
         ended
     });
@@ -210,6 +212,6 @@ pub(super) fn raise_open_file_limit() {
 }
 
 /// What the machine did not give us to begin with: files, signals, a thread.
-fn cannot_start(error: &std::io::Error) -> Failure {
+pub(super) fn cannot_start(error: &std::io::Error) -> Failure {
     Failure::failed(format!("cannot start: {error}; see what `ulimit -a` allows"))
 }

@@ -6,20 +6,31 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The three requests to stop.
 #[derive(Debug)]
-pub(super) struct Signals([Signal; 3]);
+pub(super) struct Signals {
+    of: [Signal; 3],
+    came: bool,
+}
 
 impl Signals {
     pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]))
+        let of = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let [interrupt, terminate, hangup] = of.map(signal);
+        Ok(Self { of: [interrupt?, terminate?, hangup?], came: false })
+    }
+
+    /// Whether any came that was waited for.
+    pub(super) fn came(&self) -> bool {
+        self.came
     }
 
     /// The next of them.
     pub(super) async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
+        let [interrupt, terminate, hangup] = &mut self.of;
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
         }
+        self.came = true;
     }
 }

@@ -36,8 +36,10 @@ pub enum Event {
     Heard(Vec<u8>),
     /// We sent a `ClientHello` of this kind.
     Hello(&'static str),
-    /// The handshake is done, or as much of it as was wanted: version, suite and group.
+    /// The handshake is done: version, suite and group.
     Secured(String),
+    /// The server would have gone on with this version and suite, and we did not.
+    WouldSpeak(String),
     /// It is not, and why.
     NotSecured(Cow<'static, str>),
     /// The peer sent FIN.

@@ -123,6 +123,7 @@ fn push_transcript(transcript: &Transcript, out: &mut String, scratch: &mut Stri
             Event::Heard(bytes) => ("heard", Cell::bytes(bytes)),
             Event::Hello(kind) => ("hello", Cell::Word(kind)),
             Event::Secured(facts) => ("secured", Cell::text(Some(facts))),
+            Event::WouldSpeak(facts) => ("would_speak", Cell::text(Some(facts))),
             Event::NotSecured(why) => ("not_secured", Cell::text(Some(why))),
             Event::Ended => ("ended", Cell::Empty),
             Event::Broken(why) => ("broken", Cell::text(Some(why))),

@@ -84,7 +84,7 @@ fn full() -> Observation {
         names: vec!["ftp.example.com".into(), "a;b".into(), "=c\n".into()],
         not_before: Some(at(1_700_000_000)),
         not_after: Some(at(1_707_776_000)),
-        names_left_out: 0,
+        names_left_out: 734,
         key: Some(Key { kind: KeyKind::Rsa, bits: Some(2048), text: "RSA 2048".into() }),
         signature: Some("sha256WithRSAEncryption".into()),
         sha256: [0xab; 32],
@@ -169,7 +169,7 @@ fn ndjson_full() {
         r#""cert_signature":"sha256WithRSAEncryption","cert_status":"expired""#,
         r#""cert_sha256":"abababababababababababababababababababababababababababababababab""#,
         r#""chain":[{"subject":"CN=ftp.example.com,O=A\\\\, B","issuer":"CN=R11""#,
-        r#""names":["ftp.example.com","a;b","=c\\n"],"not_before":"2023-11-14T22:13:20Z""#,
+        r#""names":["ftp.example.com","a;b","=c\\n"],"names_left_out":734,"not_before":"2023-11-14T22:13:20Z""#,
         r#""not_after":"2024-02-12T22:13:20Z","key":"RSA 2048","signature":"sha256WithRSAEncryption""#,
         r#""sha256":"abababababababababababababababababababababababababababababababab"}"#,
         r#"{"sha256":"0000000000000000000000000000000000000000000000000000000000000000"}]"#,
@@ -178,6 +178,21 @@ fn ndjson_full() {
     ]
     .join(",");
     assert_eq!(written(Format::Ndjson, &full()), expected + "\n");
+}
+
+#[test]
+fn names_left_out_are_something_truncated() {
+    let truncated = |change: fn(&mut Certificate)| {
+        let mut row = empty();
+        let mut facts = TlsFacts::new(TlsUse::Implicit);
+        let mut own = Certificate::default();
+        change(&mut own);
+        facts.chain = [Arc::new(own)].into();
+        row.tls = Some(Box::new(facts));
+        read_json(&written(Format::Ndjson, &row)).get("truncated").cloned()
+    };
+    assert_eq!(truncated(|own| own.names_left_out = 1), Some(true.into()));
+    assert_eq!(truncated(|_| {}), None);
 }
 
 #[test]

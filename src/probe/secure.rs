@@ -154,8 +154,8 @@ impl<N: Network> Prober<N> {
             };
             match (refusal, hello.older(by_alert)) {
                 (Refusal::UnknownName, _) if server.sni => server.sni = false,
-                (Refusal::TooModern | Refusal::UnknownName, Some(older)) => hello = older,
-                (Refusal::TooModern | Refusal::UnknownName | Refusal::Other, _) => break,
+                (Refusal::TooModern, Some(older)) => hello = older,
+                (Refusal::UnknownName | Refusal::TooModern | Refusal::Other, _) => break,
             }
             let Some((anew, begun)) = self.reach(door, place, observation, log).await else { break };
             stream = anew;
@@ -246,11 +246,10 @@ impl<N: Network> Prober<N> {
             log.note(|| Event::Closed);
         };
         log.note(|| match &legacy {
-            Legacy::Accepted { version, cipher } => Event::Secured(format!(
-                "it would speak {} with {}",
-                version.unwrap_or("an unknown version"),
-                cipher.as_deref().unwrap_or("an unknown suite")
-            )),
+            Legacy::Accepted { version, cipher } => {
+                let words = [*version, cipher.as_deref()];
+                Event::WouldSpeak(words.into_iter().flatten().collect::<Vec<_>>().join(" "))
+            }
             Legacy::Refused(how) => Event::NotSecured(how.clone()),
         });
         log.note(|| Event::Closed);

@@ -2,6 +2,7 @@
 //! cut out and counted, and what is left is numbered, hashed and written.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::digest::Fingerprint;
 use super::exclusions::Exclusions;
@@ -126,10 +127,10 @@ impl Assembly {
     }
 
     /// The set, if there is something in it. `left_out` targets are of the other family.
-    pub(super) fn finish(mut self, left_out: u64) -> Result<Targets, TargetsError> {
+    pub(super) fn finish(mut self, left_out: u64, vouched: Vec<IpAddr>) -> Result<Targets, TargetsError> {
         self.finish_sweep()?;
         self.finish_name()?;
-        self.gathered.finish(self.family, left_out)
+        self.gathered.finish(self.family, left_out, vouched)
     }
 }
 
@@ -277,7 +278,7 @@ impl Gathered {
         (start < len).then_some(start)
     }
 
-    fn finish(self, family: Family, left_out: u64) -> Result<Targets, TargetsError> {
+    fn finish(self, family: Family, left_out: u64, vouched: Vec<IpAddr>) -> Result<Targets, TargetsError> {
         let too_many = self.total.is_none_or(|total| total > MAX_ENDPOINTS);
         if too_many {
             return Err(TargetsError::TooMany(TooMany(self.total)));
@@ -307,6 +308,7 @@ impl Gathered {
             has_names: self.has_names,
             digest: self.digest.finish(family, &self.exclusions),
             exclusions: self.exclusions,
+            vouched,
             failure: std::sync::OnceLock::new(),
         }))
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 
 use super::assembly::Assembly;
 use super::interned::Interned;
@@ -37,6 +38,8 @@ pub struct TargetsBuilder {
     record: Vec<u8>,
     ports: Interned,
     count: Count,
+    /// Reserved addresses that names may lead to.
+    vouched: Vec<IpAddr>,
     /// Why what was added is not all in the sorter, for `build` to tell.
     failure: Option<io::Error>,
 }
@@ -58,7 +61,7 @@ impl Default for TargetsBuilder {
 impl TargetsBuilder {
     pub(super) fn with_limits(limits: Limits) -> Self {
         let (sorter, ports) = (Sorter::new(&limits), Interned::default());
-        Self { limits, sorter, record: Vec::new(), ports, count: Count::default(), failure: None }
+        Self { limits, sorter, record: Vec::new(), ports, count: Count::default(), vouched: Vec::new(), failure: None }
     }
 
     /// Adds one target: an address, a CIDR, a range or a name, with its own ports if it has some.
@@ -126,6 +129,12 @@ impl TargetsBuilder {
         Ok(self)
     }
 
+    /// Lets names lead to a reserved address as if it were a target, though it is not probed for this.
+    pub fn vouch(&mut self, ip: IpAddr) -> &mut Self {
+        self.vouched.push(ip.to_canonical());
+        self
+    }
+
     /// How many targets there are so far.
     pub fn len(&self) -> usize {
         let Count { v4, v6, names } = self.count;
@@ -159,7 +168,7 @@ impl TargetsBuilder {
         while sorted.next(&mut record)? {
             assembly.add(&record)?;
         }
-        assembly.finish(left_out)
+        assembly.finish(left_out, self.vouched)
     }
 
     fn push_name(&mut self, mx: bool, name: &str, mark: Mark) {

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use hickory_resolver::proto::op::{Message, Query, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, PTR};
 use hickory_resolver::proto::rr::{Name, RData, Record};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -146,6 +146,7 @@ fn data(kind: &str, value: &str) -> RData {
             let (preference, exchange) = value.split_once(' ').unwrap();
             RData::MX(MX::new(preference.parse().unwrap(), name(exchange)))
         }
+        "PTR" => RData::PTR(PTR(name(value))),
         kind => panic!("{kind} is not served"),
     }
 }

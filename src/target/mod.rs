@@ -17,10 +17,13 @@ mod answers;
 mod assembly;
 mod builder;
 mod digest;
+#[cfg(test)]
+mod dns_server;
 mod exchanges;
 mod exclusions;
 mod interned;
 mod list;
+mod lookup;
 pub(crate) mod names;
 mod nat64;
 mod parse;
@@ -43,6 +46,7 @@ use std::sync::Arc;
 pub(crate) use self::answers::AnswerBook;
 pub use self::builder::TargetsBuilder;
 pub use self::list::{ListError, ListErrorKind};
+pub use self::lookup::{Lookup, MailExchange, Pointer};
 #[cfg(test)]
 pub(crate) use self::names::Resolve;
 pub(crate) use self::names::{Found, Names, NoAddress};
@@ -50,6 +54,7 @@ pub use self::parse::TargetError;
 pub(crate) use self::place::Place;
 pub use self::ports::{Ports, PortsError};
 pub use self::reserved::{NotProbed, Policy};
+pub use self::resolver::Miss;
 pub(crate) use self::resolver::Resolver;
 pub use self::set::Targets;
 

@@ -8,6 +8,7 @@
 //! then as it stands. Any other, and one that ends in a dot, is looked up as it stands and not in the search domains after
 //! that: a wildcard there must not pass for the host that the user named. A domain's exchanges are never searched for.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +21,7 @@ use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::{Query, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, AAAA, MX};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, PTR};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use hickory_resolver::{Hosts, TokioResolver};
@@ -52,6 +53,43 @@ impl Resolver {
     }
 }
 
+/// What one host looked at alone is asked about: see [`Lookup`](super::Lookup).
+impl Resolver {
+    /// The addresses of a name, A and AAAA each for itself. What the hosts file knows is not asked.
+    pub(super) async fn by_kind(&self, name: &str) -> [Result<Vec<IpAddr>, Miss>; 2] {
+        let setup = self.0.get_or_init(Setup::of_the_system);
+        match Name::from_ascii(name) {
+            Ok(name) => setup.by_kind(&name).await,
+            Err(_) => [Err(Miss::NoName), Err(Miss::NoName)],
+        }
+    }
+
+    /// What a name stands for in place of addresses of its own, if that is so.
+    pub(super) async fn alias(&self, name: &str) -> Option<String> {
+        let setup = self.0.get_or_init(Setup::of_the_system);
+        let mut name = Name::from_ascii(name).ok()?;
+        name.set_fqdn(true);
+        let records = setup.dns.as_ref().ok()?.records(&name, RecordType::CNAME).await.ok()?;
+        records.iter().find_map(|record| match record {
+            RData::CNAME(CNAME(target)) => Some(target.to_ascii()),
+            _ => None,
+        })
+    }
+
+    /// The names of an address (RFC 1035 §3.5, RFC 3596 §2.5).
+    pub(super) async fn pointers(&self, ip: IpAddr) -> Result<Vec<String>, Miss> {
+        let setup = self.0.get_or_init(Setup::of_the_system);
+        let dns = setup.dns.as_ref().map_err(|reason| Miss::Failed(Arc::clone(reason)))?;
+        let mut name = Name::from(ip);
+        name.set_fqdn(true);
+        let pointer = |record| match record {
+            RData::PTR(PTR(name)) => Some(name.to_ascii()),
+            _ => None,
+        };
+        Ok(dns.records(&name, RecordType::PTR).await?.into_iter().filter_map(pointer).collect())
+    }
+}
+
 impl From<Setup> for Resolver {
     fn from(setup: Setup) -> Self {
         Self(setup.into())
@@ -77,10 +115,23 @@ fn parse(name: &str) -> Result<Name, NoAddress> {
 
 /// Why there are no records.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Miss {
+pub enum Miss {
+    /// There is no such name.
     NoName,
+    /// The name has none of this kind.
     NoData,
+    /// It could not be found out.
     Failed(Arc<str>),
+}
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoName => f.write_str("no such name"),
+            Self::NoData => f.write_str("none"),
+            Self::Failed(reason) => f.write_str(reason),
+        }
+    }
 }
 
 impl From<Miss> for NoAddress {
@@ -137,10 +188,38 @@ impl Setup {
         Self { hosts: Hosts::from_system().unwrap_or_default(), dns }
     }
 
-    async fn addresses(&self, name: &Name, wanted: Family) -> Result<Vec<IpAddr>, Miss> {
+    /// What the hosts file knows of a name.
+    fn known(&self, name: &Name) -> Vec<IpAddr> {
         let of_kind = |kind| self.hosts.lookup_static_host(&Query::query(name.clone(), kind));
         let lines: Vec<_> = [RecordType::A, RecordType::AAAA].into_iter().filter_map(of_kind).collect();
-        let known = sorted(lines.iter().flat_map(Lookup::answers).filter_map(|record| address(&record.data)));
+        sorted(lines.iter().flat_map(Lookup::answers).filter_map(|record| address(&record.data)))
+    }
+
+    async fn by_kind(&self, name: &Name) -> [Result<Vec<IpAddr>, Miss>; 2] {
+        let known = self.known(name);
+        if !known.is_empty() {
+            let (v4, v6): (Vec<_>, Vec<_>) = known.into_iter().partition(IpAddr::is_ipv4);
+            return [v4, v6].map(|list| if list.is_empty() { Err(Miss::NoData) } else { Ok(list) });
+        }
+        let dns = match &self.dns {
+            Ok(dns) => dns,
+            Err(reason) => return [(); 2].map(|()| Err(Miss::Failed(Arc::clone(reason)))),
+        };
+        let mut missed = [Err(Miss::NoName), Err(Miss::NoName)];
+        for candidate in dns.candidates(name) {
+            let answers = <[_; 2]>::from(dns.by_kind(&candidate).await);
+            if answers.iter().any(|answer| matches!(answer, Ok(_) | Err(Miss::Failed(_)))) {
+                return answers;
+            }
+            if answers.contains(&Err(Miss::NoData)) {
+                missed = answers;
+            }
+        }
+        missed
+    }
+
+    async fn addresses(&self, name: &Name, wanted: Family) -> Result<Vec<IpAddr>, Miss> {
+        let known = self.known(name);
         if !known.is_empty() {
             return Ok(known);
         }
@@ -222,12 +301,16 @@ impl Dns {
     }
 
     async fn addresses(&self, name: &Name, wanted: Family) -> Result<Vec<IpAddr>, Miss> {
+        let (v4, v6) = self.by_kind(name).await;
+        both(v4, v6, wanted)
+    }
+
+    async fn by_kind(&self, name: &Name) -> (Result<Vec<IpAddr>, Miss>, Result<Vec<IpAddr>, Miss>) {
         let of_kind = async |kind| {
             let records = self.records(name, kind).await?;
             Ok(records.iter().filter_map(address).collect::<Vec<_>>())
         };
-        let (v4, v6) = tokio::join!(of_kind(RecordType::A), of_kind(RecordType::AAAA));
-        both(v4, v6, wanted)
+        tokio::join!(of_kind(RecordType::A), of_kind(RecordType::AAAA))
     }
 
     /// The records of a name, its aliases followed. There is at least one.

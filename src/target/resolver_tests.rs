@@ -7,12 +7,9 @@ use hickory_resolver::system_conf::parse_resolv_conf;
 
 use super::super::Host;
 use super::super::answers::AnswerBook;
+use super::super::dns_server::DnsServer;
 use super::super::names::{Found, Names};
 use super::*;
-
-#[path = "dns_server.rs"]
-mod dns_server;
-use dns_server::DnsServer;
 
 const ZONE: &str = "\
 both.example A 127.0.0.2

@@ -32,6 +32,8 @@ pub(super) struct Set {
     pub(super) has_names: bool,
     pub(super) digest: [u8; 32],
     pub(super) exclusions: Exclusions,
+    /// Reserved addresses that names may lead to, though they are no targets.
+    pub(super) vouched: Vec<IpAddr>,
     /// Why the table could not be read, the first time that it could not.
     pub(super) failure: OnceLock<String>,
 }
@@ -137,6 +139,7 @@ impl Targets {
         let (text, words, rfc) = (&network.text, &network.words, &network.rfc);
         match network.policy {
             Policy::Never => Err(format!("{ip} is in {text}, which is never probed ({words}, {rfc})").into()),
+            Policy::WhenNamed if self.0.vouched.contains(&ip) => Ok(()),
             Policy::WhenNamed => match self.names(ip) {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(format!(

@@ -166,6 +166,22 @@ fn reserved_networks_are_cut_out_of_wider_targets() {
 }
 
 #[test]
+fn names_lead_to_what_is_vouched_for() {
+    let mut builder = Targets::builder();
+    builder.add("mail.example").unwrap().exclude("10.0.0.9").unwrap();
+    for ip in ["10.0.0.5", "::ffff:10.0.0.6", "10.0.0.9", "224.0.0.1"] {
+        builder.vouch(ip.parse().unwrap());
+    }
+    let targets = builder.build(&Ports::default(), Family::Any).unwrap();
+    assert_eq!(targets.len(), 5, "the name alone is a target");
+    let table =
+        [("10.0.0.5", true), ("10.0.0.6", true), ("10.0.0.7", false), ("10.0.0.9", false), ("224.0.0.1", false)];
+    for (ip, expected) in table {
+        assert_eq!(targets.admits(ip.parse().unwrap()).is_ok(), expected, "{ip}");
+    }
+}
+
+#[test]
 fn names_lead_only_where_they_may() {
     let targets =
         without(&["localhost", "127.0.0.0/30", "192.168.7.0/24:26", "::1", "0.0.0.0/0"], &["127.0.0.2", "8.8.8.8"]);

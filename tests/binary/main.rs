@@ -13,12 +13,16 @@ mod asked_to_stop;
 #[cfg(test)]
 mod canaries;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod delayed;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
 #[path = "../../src/target/dns_server.rs"]
 mod dns_server;
+#[cfg(test)]
+mod explain;
 #[cfg(test)]
 mod farewell;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::peers::{ClosedPort, DarkPort, NAMES, Peer, Step, polite, say};
-use super::program::{Running, differences, run, scan, skip, through_shell};
+use super::program::{Running, differences, rows_in, run, scan, skip, through_shell};
 
 /// A peer, the service expected of it, and what its row must say; null stands for a missing key.
 type Case = (&'static str, Peer, &'static str, Value);
@@ -131,6 +131,37 @@ fn inside_tls() {
     assert!(rows[0]["tls_ms"].as_f64().is_some(), "{}", rows[0]);
     assert_eq!(rows[0]["chain"].as_array().unwrap().len(), 1);
     assert_eq!(rows[0]["chain"][0]["sha256"], rows[0]["cert_sha256"]);
+}
+
+/// A server's own certificate among the roots, and another's.
+#[test]
+fn judged_by_roots_of_ones_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let (peer, certificate) = Peer::secure_with_certificate(polite("220 mail.example ESMTP\r\n"));
+    let (_, other) = Peer::secure_with_certificate(polite("220 mail.example ESMTP\r\n"));
+    for (roots, status) in [(other.clone(), "self_signed"), (other + &certificate, "valid")] {
+        std::fs::write(folder.path().join("roots.pem"), roots).unwrap();
+        let words = [peer.target("smtps"), "--roots=roots.pem".into(), "-o=rows.ndjson".into()];
+        let ended = run(scan(words).arg("--overwrite").current_dir(folder.path()));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert_eq!(rows_in(&folder.path().join("rows.ndjson"))[0]["cert_status"], status);
+        let manifest = std::fs::read(folder.path().join("rows.ndjson.manifest.json")).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&manifest).unwrap()["configuration"]["roots"], "roots.pem");
+    }
+
+    let by_system = |roots: &str| {
+        let roots = folder.path().join(roots);
+        let mut command = scan([peer.target("smtps"), "--roots=system".into()]);
+        run(command.env("SSL_CERT_FILE", roots).env_remove("SSL_CERT_DIR"))
+    };
+    assert_eq!(by_system("roots.pem").rows()[0]["cert_status"], "valid");
+    let refused = by_system("none.pem");
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.contains("the roots 'system' cannot be used: this system has no root"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]

@@ -106,7 +106,16 @@ impl Peer {
 
     /// The same inside TLS, behind a given socket.
     pub(crate) fn secure_behind(listener: TcpListener, steps: impl Into<Vec<Step>>) -> Self {
-        let (steps, config) = (steps.into(), tls_config());
+        Self::serve_secure(listener, steps.into(), tls_config().0)
+    }
+
+    /// The same with its certificate, as PEM.
+    pub(crate) fn secure_with_certificate(steps: impl Into<Vec<Step>>) -> (Self, String) {
+        let (config, certificate) = tls_config();
+        (Self::serve_secure(listen(), steps.into(), config), certificate)
+    }
+
+    fn serve_secure(listener: TcpListener, steps: Vec<Step>, config: Arc<ServerConfig>) -> Self {
         Self::serve(listener, move |stream| {
             let socket = stream.try_clone().unwrap();
             let session = ServerConnection::new(Arc::clone(&config)).unwrap();
@@ -231,19 +240,21 @@ fn broken(error: std::io::Error) -> End {
 /// Names that stand in the certificate of [`Peer::secure`].
 pub(crate) const NAMES: [&str; 2] = ["mail.example", "mx.example"];
 
-fn tls_config() -> Arc<ServerConfig> {
+/// With a certificate of its own, which is shown as PEM.
+fn tls_config() -> (Arc<ServerConfig>, String) {
     let mut params = CertificateParams::new(NAMES.map(str::to_owned)).unwrap();
     params.distinguished_name.push(DnType::CommonName, NAMES[0]);
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateDer::from(params.self_signed(&key).unwrap());
+    let certificate = params.self_signed(&key).unwrap();
+    let pem = certificate.pem();
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
+        .with_single_cert(vec![CertificateDer::from(certificate)], key)
         .unwrap();
-    Arc::new(config)
+    (Arc::new(config), pem)
 }
 
 /// An address that answers SYN with RST; nobody else gets the port as long as this is kept.

@@ -49,6 +49,8 @@ const TABLE: &[(&str, &str)] = &[
     // RFC 5737: no machine has an address of the documentation networks.
     ("--source 203.0.113.77", "hailer: cannot connect from 203.0.113.77: "),
     ("--source 127.0.0.1 --source 127.0.0.2", "hailer: 127.0.0.2 is a second source address of its family"),
+    ("--roots nosuch.pem", "hailer: the roots 'nosuch.pem' cannot be used: cannot read it: No such file"),
+    ("--roots bad.txt", "hailer: the roots 'bad.txt' cannot be used: there is no certificate in it"),
     ("--concurrency 0", "error: invalid value '0' for '--concurrency"),
     ("--connect-timeout 0", "error: invalid value '0' for '--connect-timeout"),
     ("--tls-timeout 4m", "error: invalid value '4m' for '--tls-timeout"),

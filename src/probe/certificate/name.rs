@@ -40,7 +40,20 @@ fn matches(presented: &[u8], name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::read;
     use super::*;
+
+    /// webpki gives up at a general name of a kind that there is not.
+    #[test]
+    fn a_broken_alternative_name_does_not_hide_the_others() {
+        let der = read::tests::with_names(b"\x8f\x01x\x82\x0cmail.example");
+        let by_webpki = EndEntityCert::try_from(&der).unwrap();
+        let mail = ServerName::try_from("mail.example").unwrap();
+        let refused = by_webpki.verify_is_valid_for_subject_name(&mail).unwrap_err();
+        assert!(!matches!(refused, webpki::Error::CertNotValidForName(_)), "{refused:?}");
+        assert!(is_for(&der, "mail.example"));
+        assert!(!is_for(&der, "other.example"));
+    }
 
     #[test]
     fn names_match_whole_or_by_their_first_label() {

@@ -110,7 +110,7 @@ impl Anchors {
     }
 
     /// Those that are made of these certificates, each of which has to be readable.
-    pub(super) fn of(certificates: &[CertificateDer<'_>]) -> Result<Self, String> {
+    pub(crate) fn of(certificates: &[CertificateDer<'_>]) -> Result<Self, String> {
         let read = |(number, certificate): (u32, _)| {
             anchor(certificate)
                 .ok_or_else(|| format!("certificate {number} in it cannot be read: mend it, or take it out"))

@@ -1,12 +1,13 @@
 //! Chains of authorities made here, judged at moments chosen here.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::observation::CertificateStatus;
-use std::time::Duration;
 
 /// An authority, or a server's certificate, from the first of January of one year to that of another.
 fn params(name: &str, is_ca: bool, years: (i32, i32)) -> CertificateParams {
@@ -59,7 +60,7 @@ fn self_signed(name: &str, is_ca: bool) -> CertificateDer<'static> {
 /// The first of January.
 fn at(year: u64) -> SystemTime {
     let leap_days = (year - 1969) / 4;
-    SystemTime::UNIX_EPOCH + Duration::from_hours(24) * u32::try_from((year - 1970) * 365 + leap_days).unwrap()
+    SystemTime::UNIX_EPOCH + Duration::from_secs(86_400) * u32::try_from((year - 1970) * 365 + leap_days).unwrap()
 }
 
 /// A verdict in words.

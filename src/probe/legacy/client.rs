@@ -8,7 +8,7 @@ use super::Facts;
 use super::agree::{Agreed, Obstacle, agree};
 use super::error::Error;
 use super::hello::Hello;
-use super::message::{self, Joiner, Message, ServerHello, put_message};
+use super::message::{self, Alerts, Joiner, Message, ServerHello, put_message};
 use super::protection::Protection;
 use super::record::{Content, Deframer, Record, put_record};
 use super::schedule::{Prf, Side};
@@ -20,7 +20,7 @@ use super::version::Version;
 /// A server that says more than this without ending its handshake is not listened to: a chain and some long messages.
 pub(super) const MAX_HEARD: usize = 512 * 1024;
 
-const WARNING: u8 = 1;
+pub(super) const WARNING: u8 = 1;
 const FATAL: u8 = 2;
 
 /// How far to go.
@@ -39,6 +39,7 @@ pub(super) enum Progress {
     More,
     /// All that is said in clear has been said, and there will be no session.
     Clear,
+    /// A session stands.
     Established(Box<Connection>),
 }
 
@@ -50,6 +51,7 @@ pub(super) struct Client {
     facts: Facts,
     deframer: Deframer,
     joiner: Joiner,
+    alerts: Alerts,
     heard: usize,
     random: [u8; 32],
     /// All messages of both sides.
@@ -104,6 +106,7 @@ impl Client {
             facts: Facts::default(),
             deframer: Deframer::default(),
             joiner: Joiner::default(),
+            alerts: Alerts::default(),
             heard: 0,
             random,
             transcript: message,
@@ -162,7 +165,7 @@ impl Client {
                 State::Established(session) => {
                     let deframer = std::mem::take(&mut self.deframer);
                     let Answered { reader, writer, .. } = *session;
-                    return Ok(Progress::Established(Box::new(Connection { deframer, reader, writer })));
+                    return Ok(Progress::Established(Box::new(Connection::new(deframer, reader, writer))));
                 }
                 state @ (State::Asked | State::Chosen(_) | State::Answered(_)) => self.state = state,
             }
@@ -184,7 +187,10 @@ impl Client {
                 }
                 Ok(())
             }
-            Content::Alert => self.alert(&body),
+            Content::Alert => {
+                let alerts = self.alerts.push(&body);
+                alerts.into_iter().try_for_each(|alert| self.alert(alert))
+            }
             Content::ChangeCipherSpec => self.change(),
             Content::ApplicationData => Err(Error::Unexpected("application data")),
         }
@@ -204,8 +210,7 @@ impl Client {
     }
 
     /// Warnings are passed over: servers that do not know the name say so and go on (RFC 6066 §3).
-    fn alert(&mut self, body: &[u8]) -> Result<(), Error> {
-        let [level, alert] = *body else { return Err(Error::Malformed("alert")) };
+    fn alert(&mut self, [level, alert]: [u8; 2]) -> Result<(), Error> {
         self.facts.alert = Some(alert);
         if level == WARNING && alert != u8::from(AlertDescription::CloseNotify) {
             return Ok(());

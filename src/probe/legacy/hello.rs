@@ -26,8 +26,9 @@ pub(crate) enum Hello {
 /// Hellos of 256 to 511 bytes make some load balancers hang; longer ones do not (RFC 7685 §1).
 const HANGS: std::ops::Range<usize> = 256..512;
 
-/// The curves that we can speak, and P-521, which is only named: a server that insists on it would refuse us otherwise.
-const GROUPS: [u16; 4] = [29, 23, 24, 25];
+/// The curves that we can speak, then P-521 and Brainpool's, which are only named: a server that insists on one of them
+/// would refuse us otherwise.
+const GROUPS: [u16; 7] = [29, 23, 24, 25, 26, 27, 28];
 
 /// RSA, ECDSA and DSA with SHA-512, 384, 256, 224 and SHA-1, then RSA with MD5 (RFC 5246 §7.4.1.4.1).
 const SIGNATURES: [u16; 16] = [

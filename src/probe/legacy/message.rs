@@ -56,38 +56,54 @@ pub(super) fn put_message(out: &mut Vec<u8>, kind: u8, body: &[u8]) {
 #[derive(Debug, Default)]
 pub(super) struct Joiner {
     buffer: Vec<u8>,
+    /// How much of it was given already: cutting it off message by message would cost the square of their number.
+    given: usize,
 }
 
 impl Joiner {
     pub(super) fn push(&mut self, fragment: &[u8]) {
+        self.buffer.drain(..self.given);
+        self.given = 0;
         self.buffer.extend_from_slice(fragment);
     }
 
     /// The next message that is whole. One that will be too long is refused by its header.
     pub(super) fn next(&mut self) -> Result<Option<Message>, Error> {
-        let (Some(kind), Some(length)) = (self.buffer.first(), self.buffer.get(1..HEADER).and_then(u24)) else {
-            return Ok(None);
-        };
+        let rest = &self.buffer[self.given..];
+        let (Some(kind), Some(length)) = (rest.first(), rest.get(1..HEADER).and_then(u24)) else { return Ok(None) };
         let (what, limit) =
             if *kind == CERTIFICATE { ("a chain", MAX_CHAIN) } else { ("a handshake message", MAX_MESSAGE) };
         if length > limit {
             return Err(Error::TooLong { what, limit });
         }
-        if self.buffer.len() < HEADER + length {
-            return Ok(None);
-        }
-        let rest = self.buffer.split_off(HEADER + length);
-        Ok(Some(Message(std::mem::replace(&mut self.buffer, rest))))
+        let message = rest.get(..HEADER + length).map(|message| Message(message.to_vec()));
+        self.given += message.as_ref().map_or(0, |message| message.0.len());
+        Ok(message)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.buffer.is_empty()
+        self.buffer.len() == self.given
     }
 
     /// How much is held.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.buffer.len()
+    }
+}
+
+/// Takes what alert records carry, gives alerts: level and description (RFC 5246 §7.2).
+#[derive(Debug, Default)]
+pub(super) struct Alerts {
+    half: Vec<u8>,
+}
+
+impl Alerts {
+    pub(super) fn push(&mut self, fragment: &[u8]) -> Vec<[u8; 2]> {
+        let bytes = [&self.half, fragment].concat();
+        let (alerts, half) = bytes.as_chunks();
+        self.half = half.to_vec();
+        alerts.to_vec()
     }
 }
 
@@ -146,6 +162,16 @@ mod tests {
             }
             assert_eq!(messages, [(SERVER_HELLO, 5), (CERTIFICATE, 300), (SERVER_HELLO_DONE, 0)], "cut at {cut}");
             assert!(joiner.is_empty());
+        }
+    }
+
+    #[test]
+    fn alerts_may_be_cut_and_joined() {
+        let mut alerts = Alerts::default();
+        let table: [(&[u8], &[[u8; 2]]); 4] =
+            [(&[], &[]), (&[1], &[]), (&[90, 1, 0, 2], &[[1, 90], [1, 0]]), (&[40], &[[2, 40]])];
+        for (fragment, expected) in table {
+            assert_eq!(alerts.push(fragment), expected);
         }
     }
 

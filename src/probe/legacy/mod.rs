@@ -21,13 +21,13 @@ mod protection;
 mod record;
 mod schedule;
 mod session;
+#[cfg(test)]
+mod session_tests;
 mod share;
 mod suite;
 #[cfg(test)]
 mod tests;
 mod version;
-#[expect(dead_code, reason = "for the rules of findings")]
-mod weakness;
 
 use std::borrow::Cow;
 use std::future::poll_fn;
@@ -41,8 +41,6 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::hello::Hello;
-#[expect(unused_imports, reason = "wired by the classification")]
-pub(crate) use self::weakness::{Weakness, weakness};
 
 pub(super) use self::session::Session;
 

@@ -52,16 +52,21 @@ pub(super) struct Record {
 #[derive(Debug, Default)]
 pub(super) struct Deframer {
     buffer: Vec<u8>,
+    /// How much of it was given already: cutting it off record by record would cost the square of their number.
+    given: usize,
 }
 
 impl Deframer {
     pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..self.given);
+        self.given = 0;
         self.buffer.extend_from_slice(bytes);
     }
 
     /// The next record that is whole.
     pub(super) fn next(&mut self) -> Result<Option<Record>, Error> {
-        let Some([content, major, minor, high, low]) = self.buffer.first_chunk::<HEADER>() else { return Ok(None) };
+        let rest = &self.buffer[self.given..];
+        let Some([content, major, minor, high, low]) = rest.first_chunk::<HEADER>() else { return Ok(None) };
         let content = Content::from_number(*content).ok_or(Error::Malformed("record"))?;
         let version = u16::from_be_bytes([*major, *minor]);
         if *major != 3 {
@@ -71,13 +76,11 @@ impl Deframer {
         if length > MAX_BODY {
             return Err(Error::TooLong { what: "a record", limit: MAX_BODY });
         }
-        if self.buffer.len() < HEADER + length {
-            return Ok(None);
-        }
-        let body = self.buffer.drain(..HEADER + length).skip(HEADER).collect();
-        if self.buffer.is_empty() {
+        let Some(body) = rest.get(HEADER..HEADER + length).map(<[u8]>::to_vec) else { return Ok(None) };
+        self.given += HEADER + length;
+        if self.given == self.buffer.len() {
             // A waiting peer costs no buffer.
-            self.buffer = Vec::new();
+            *self = Self::default();
         }
         Ok(Some(Record { content, version, body }))
     }

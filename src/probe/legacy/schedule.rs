@@ -146,3 +146,57 @@ fn sizes(suite: Parameters) -> [usize; 3] {
         Cipher::Aes256Gcm => [0, 32, 4],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(hexadecimal: &str) -> Vec<u8> {
+        let digits: Vec<u8> = hexadecimal.chars().filter_map(|digit| digit.to_digit(16)?.try_into().ok()).collect();
+        digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    }
+
+    #[test]
+    fn the_prf_gives_what_others_give() {
+        // The vectors for TLS 1.2 went round the TLS working group's list; that for older versions is what OpenSSL's
+        // TLS1-PRF gives, for a secret of odd length.
+        let table = [
+            (
+                Prf::Sha256,
+                "9bbe436ba940f017b17652849a71db35",
+                "a0ba9f936cda311827a6f796ffd5198c",
+                "e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a6b301791e90d35c9c9a46b4e14baf9af",
+            ),
+            (
+                Prf::Sha384,
+                "b80b733d6ceefcdc71566ea48e5567df",
+                "cd665cf6a8447dd6ff8b27555edb7465",
+                "7b0c18e9ced410ed1804f2cfa34a336a1c14dffb4900bb5fd7942107e81c83cde9ca0faa60be9fe34f82b1233c9146a0",
+            ),
+            (
+                Prf::Md5Sha1,
+                "9bbe436ba940f017b17652849a71db35ff",
+                "a0ba9f936cda311827a6f796ffd5198c",
+                "617270adf8c791af59bc8878a208b8aaad4f4238c514510b72be81f2119c71661f819001d49c9a30f16bdd33e6924822",
+            ),
+        ];
+        for (prf, secret, seed, expected) in table {
+            let found = prf.expand(&bytes(secret), b"test label", &[&bytes(seed)], 48);
+            assert_eq!(found, bytes(expected), "{prf:?}");
+        }
+    }
+
+    #[test]
+    fn keys_are_cut_from_one_block() {
+        let suite = Parameters {
+            exchange: crate::probe::legacy::suite::Exchange::Rsa,
+            cipher: Cipher::TripleDesCbc,
+            hash: Hash::Sha1,
+        };
+        let (client, server) = Prf::Md5Sha1.keys(&[1; 48], &[2; 32], &[3; 32], suite);
+        let block = Prf::Md5Sha1.expand(&[1; 48], b"key expansion", &[&[3; 32], &[2; 32]], 104);
+        let parts = [client.mac, server.mac, client.key, server.key, client.iv, server.iv];
+        assert_eq!(parts.concat(), block);
+        assert_eq!(parts.map(|part| part.len()), [20, 20, 24, 24, 8, 8]);
+    }
+}

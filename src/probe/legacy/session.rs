@@ -8,7 +8,9 @@ use rustls::AlertDescription;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::CHUNK;
+use super::client::WARNING;
 use super::error::Error;
+use super::message::Alerts;
 use super::protection::Protection;
 use super::record::{Content, Deframer, MAX_PLAIN};
 
@@ -18,6 +20,7 @@ pub(super) struct Connection {
     pub(super) deframer: Deframer,
     pub(super) reader: Protection,
     pub(super) writer: Protection,
+    alerts: Alerts,
 }
 
 /// What came over a session.
@@ -31,6 +34,11 @@ pub(super) enum Heard {
 }
 
 impl Connection {
+    /// What came behind the handshake is in the deframer.
+    pub(super) fn new(deframer: Deframer, reader: Protection, writer: Protection) -> Self {
+        Self { deframer, reader, writer, alerts: Alerts::default() }
+    }
+
     /// What is to be had of what has come.
     pub(super) fn hear(&mut self) -> Result<Heard, Error> {
         while let Some(record) = self.deframer.next()? {
@@ -40,13 +48,16 @@ impl Connection {
                 // Empty records are how some guard the next one (OpenSSL, TLS 1.0).
                 Content::ApplicationData if plain.is_empty() => {}
                 Content::ApplicationData => return Ok(Heard::Bytes(plain)),
-                Content::Alert => match *plain {
-                    [_, alert] if alert == u8::from(AlertDescription::CloseNotify) => return Ok(Heard::End),
-                    // Mere warnings.
-                    [1, _] => {}
-                    [_, alert] => return Err(Error::Alert(alert)),
-                    _ => return Err(Error::Malformed("alert")),
-                },
+                Content::Alert => {
+                    for [level, alert] in self.alerts.push(&plain) {
+                        if alert == u8::from(AlertDescription::CloseNotify) {
+                            return Ok(Heard::End);
+                        }
+                        if level != WARNING {
+                            return Err(Error::Alert(alert));
+                        }
+                    }
+                }
                 // A wish to negotiate again: we need not hear it (RFC 5246 §7.4.1.1).
                 Content::Handshake => {}
                 Content::ChangeCipherSpec => return Err(Error::Unexpected("ChangeCipherSpec")),

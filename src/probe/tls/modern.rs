@@ -85,6 +85,11 @@ fn failed<S>(error: &io::Error, peer_spoke: bool, recorder: &Recorder, name: Opt
     let mut facts = recorder.facts(if refused { TlsUse::Refused } else { TlsUse::Failed }, name);
     facts.error = Some(reason(error));
     facts.alert = alert.map(u8::from);
+    if alert.is_some() && facts.asks_for_certificate {
+        // TLS 1.2 says so during the handshake (RFC 5246 §7.4.6).
+        facts.error = Some(format!("{}: it demands a client certificate", reason(error)).into());
+        return Handshake::Failed { facts: Box::new(facts), refusal: Refusal::Other };
+    }
     let refusal = match (alert, rustls_error(error)) {
         (Some(AlertDescription::UnrecognisedName), _) => Refusal::UnknownName,
         (Some(alert), _) if IS_TOO_MODERN.contains(&u8::from(alert)) => Refusal::TooModern,

@@ -1,0 +1,33 @@
+//! Addresses and names that mean something only inside somebody's network.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Top-level names that are not on the Internet: RFC 6762 §3 and appendix G, RFC 8375, and ICANN's `internal`.
+const NAMES: [&str; 9] =
+    ["local", "internal", "lan", "corp", "home", "home.arpa", "intranet", "private", "localdomain"];
+
+/// Private (RFC 1918, RFC 4193), shared (RFC 6598), link-local (RFC 3927, RFC 4291 §2.5.6) or loopback.
+pub(super) fn is_inside(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local() || is_shared(ip),
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local() || ip == Ipv6Addr::LOCALHOST,
+    }
+}
+
+/// A name of somebody's own network: `exch01.corp.local`. `localhost.localdomain` names no network; nor does a bare
+/// `EXCH01`, which may be any.
+pub(super) fn is_inside_name(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    let is_under = |top: &str| {
+        let start = name.len().checked_sub(top.len());
+        let (host, end) = start.and_then(|start| name.split_at_checked(start)).unwrap_or_default();
+        host.ends_with('.') && end.eq_ignore_ascii_case(top)
+    };
+    let first = name.split('.').next().unwrap_or_default();
+    NAMES.iter().any(|top| is_under(top)) && !first.eq_ignore_ascii_case("localhost")
+}
+
+/// 100.64.0.0/10.
+fn is_shared(ip: Ipv4Addr) -> bool {
+    matches!(ip.octets(), [100, 64..=127, ..])
+}

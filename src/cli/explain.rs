@@ -1,0 +1,318 @@
+//! `hailer explain`: what reply codes, ports and findings mean, from the handbook. Nothing is sent and no file is read.
+
+use std::fmt;
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+
+use clap::Args;
+use hailer::handbook::{Check, Digits, FindingText, General, Handbook, Meaning, PortText, Reply};
+use serde::Serialize;
+use terminal_size::{Width, terminal_size_of};
+
+use super::page::{Item, Line, Page, Section, wrap};
+use super::{Ended, Failure};
+
+/// Longer lines are hard to read; and what there is where stdout is no terminal.
+const PAGE_WIDTH: usize = 100;
+
+/// Two pages side by side want as much as one that stands alone, and gain by more up to here.
+const TWO_PAGES: std::ops::RangeInclusive<usize> = PAGE_WIDTH..=160;
+
+/// On narrower terminals lines are as long as here.
+const LEAST_WIDTH: usize = 40;
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// Reply codes (421), ports (port:25) and findings by their id; two codes stand side by side [default: --list]
+    #[arg(value_name = "WHAT")]
+    what: Vec<String>,
+
+    /// List every code, port and finding, a line each
+    #[arg(long, conflicts_with = "what")]
+    list: bool,
+
+    /// For programs: a JSON array with an object for each
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &ExplainArgs) -> Result<Ended, Failure> {
+    let handbook = Handbook::builtin();
+    let is_list = args.list || args.what.is_empty();
+    let entries = if is_list {
+        everything(handbook)
+    } else {
+        let entries = args.what.iter().map(|word| look_up(handbook, word));
+        entries.collect::<Result<_, _>>().map_err(Failure::usage)?
+    };
+    let lines = match (args.json, is_list) {
+        (true, _) => vec![serde_json::to_string_pretty(&entries).map_err(Failure::failed)?],
+        (false, true) => listing(&entries, width().min(PAGE_WIDTH)),
+        (false, false) => explained(&entries, width()),
+    };
+    match print(&lines) {
+        // Whoever has read enough may go.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("cannot write to stdout: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(Ended::Done),
+    }
+}
+
+fn print(lines: &[String]) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
+    out.flush()
+}
+
+fn width() -> usize {
+    let stdout = io::stdout();
+    let size = if stdout.is_terminal() { terminal_size_of(stdout) } else { None };
+    size.map_or(PAGE_WIDTH, |(Width(width), _)| usize::from(width).max(LEAST_WIDTH))
+}
+
+/// What can be explained.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Entry<'a> {
+    Reply(&'a Reply),
+    /// A code that is not in the handbook, by its digits.
+    Unlisted {
+        #[serde(flatten)]
+        general: General<'a>,
+        near: Vec<u16>,
+    },
+    Port(&'a PortText),
+    Finding(&'a FindingText),
+}
+
+fn everything(handbook: &Handbook) -> Vec<Entry<'_>> {
+    let replies = handbook.replies().map(Entry::Reply);
+    replies.chain(handbook.ports().map(Entry::Port)).chain(handbook.findings().map(Entry::Finding)).collect()
+}
+
+fn look_up<'a>(handbook: &'a Handbook, word: &str) -> Result<Entry<'a>, String> {
+    let plain = word.trim().to_ascii_lowercase();
+    if let Some(port) = plain.strip_prefix("port:") {
+        let known = port.parse().ok().and_then(|port| handbook.port(port));
+        let numbers = || joined(handbook.ports().map(|it| it.port));
+        return known.map(Entry::Port).ok_or_else(|| format!("'{word}': the ports explained here are {}", numbers()));
+    }
+    if plain.len() == 3 && plain.bytes().all(|byte| byte.is_ascii_digit()) {
+        return code(handbook, &plain);
+    }
+    if plain.split('.').count() == 3 && plain.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return Err(enhanced(handbook, &plain));
+    }
+    if plain.bytes().all(|byte| byte.is_ascii_digit()) && !plain.is_empty() {
+        return Err(format!("'{word}' is no reply code, which has three digits; a port is written port:{plain}"));
+    }
+    let id = plain.replace('-', "_");
+    handbook.finding(&id).map(Entry::Finding).ok_or_else(|| {
+        let nearest = handbook.findings().min_by_key(|it| strsim::damerau_levenshtein(&it.id, &id));
+        let nearest = nearest.map(|it| format!("did you mean '{}'? ", it.id)).unwrap_or_default();
+        format!("'{word}' is no reply code, port or finding: {nearest}`hailer explain --list` names them all")
+    })
+}
+
+fn code<'a>(handbook: &'a Handbook, word: &str) -> Result<Entry<'a>, String> {
+    let number: u16 = word.parse().map_err(|_| format!("'{word}' is no number"))?;
+    let unlisted = || Some(Entry::Unlisted { general: handbook.general(number)?, near: handbook.near(number) });
+    handbook
+        .reply(number)
+        .map(Entry::Reply)
+        .or_else(unlisted)
+        .ok_or_else(|| format!("'{word}' is no reply code: the first digit is 1 to 5, the second 0 to 5"))
+}
+
+/// Enhanced status codes have no entries of their own, and stand in those of the codes that they come with.
+fn enhanced(handbook: &Handbook, word: &str) -> String {
+    let tells = |reply: &&Reply| {
+        let texts = reply.smtp.iter().flat_map(|it| [&it.means, &it.seen, &it.advice]);
+        let mut words = texts.flat_map(|text| text.split(|c: char| !c.is_ascii_digit() && c != '.'));
+        words.any(|it| it.trim_end_matches('.') == word)
+    };
+    let codes = joined(handbook.replies().filter(tells).map(|reply| reply.code));
+    let hint = if codes.is_empty() { "give the three digits before it".to_owned() } else { format!("see {codes}") };
+    format!("'{word}' is an enhanced status code (RFC 3463), which comes with a reply code: {hint}")
+}
+
+fn joined(numbers: impl Iterator<Item = u16>) -> String {
+    numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// The pages of all that was asked.
+fn explained(entries: &[Entry<'_>], width: usize) -> Vec<String> {
+    let pages: Vec<Page> = entries.iter().map(Entry::page).collect();
+    if let ([left, right], true) = (&pages[..], entries.iter().all(Entry::is_code) && TWO_PAGES.start() <= &width) {
+        return left.render_beside(right, width.min(*TWO_PAGES.end()));
+    }
+    let pages: Vec<_> = pages.iter().map(|page| page.render(width.min(PAGE_WIDTH))).collect();
+    pages.join(&String::new())
+}
+
+impl Entry<'_> {
+    fn is_code(&self) -> bool {
+        match self {
+            Self::Reply(_) | Self::Unlisted { .. } => true,
+            Self::Port(_) | Self::Finding(_) => false,
+        }
+    }
+
+    fn page(&self) -> Page {
+        match self {
+            Self::Reply(Reply { code, ftp, smtp }) => {
+                let sections = [("FTP", ftp), ("SMTP", smtp)].map(|(title, meaning)| match meaning {
+                    Some(meaning) => section(title, meaning),
+                    None => Section { title, lead: format!("{title} has no such code."), items: vec![] },
+                });
+                Page { heading: code.to_string(), sections: sections.into() }
+            }
+            Self::Unlisted { general: General { code, ftp, smtp }, near } => {
+                let sections = [("FTP", ftp), ("SMTP", smtp)].map(|(title, digits)| by_digits(title, *digits));
+                let near = joined(near.iter().copied());
+                Page { heading: format!("{code} (not in the handbook; near it are {near})"), sections: sections.into() }
+            }
+            Self::Port(PortText { port, name, meaning }) => {
+                Page { heading: format!("port {port}: {name}"), sections: vec![section("", meaning)] }
+            }
+            Self::Finding(finding) => finding_page(finding),
+        }
+    }
+}
+
+fn section(title: &'static str, meaning: &Meaning) -> Section {
+    let Meaning { means, seen, advice, verify, rfc } = meaning;
+    let items = vec![text("Seen when", seen), text("Do", advice), checks(verify), text("Source", rfc)];
+    Section { title, lead: means.clone(), items }
+}
+
+fn by_digits(title: &'static str, digits: Digits<'_>) -> Section {
+    let Digits { first, second } = digits;
+    Section { title, lead: first.to_owned(), items: vec![text("It is about", second)] }
+}
+
+fn finding_page(finding: &FindingText) -> Page {
+    let FindingText { id, severity, sentence, why, remedy, remedy_for, verify, rfc } = finding;
+    let mut remedies = text("Do", remedy);
+    remedies.lines.extend(remedy_for.iter().map(|(product, words)| Line::Text(format!("{product}: {words}"))));
+    let items = vec![text("Why", why), remedies, checks(verify), text("Source", rfc)];
+    let sections = vec![Section { title: "", lead: sentence.clone(), items }];
+    Page { heading: format!("{id} ({severity})"), sections }
+}
+
+fn text(label: &'static str, text: &str) -> Item {
+    Item { label, lines: vec![Line::Text(text.to_owned())] }
+}
+
+fn checks(checks: &[Check]) -> Item {
+    let lines = checks.iter().flat_map(|Check { run, typed, look }| {
+        let typed = typed.iter().map(|line| Line::Typed(line.clone()));
+        std::iter::once(Line::Command(run.clone())).chain(typed).chain([Line::Text(look.clone())])
+    });
+    Item { label: "Check by hand", lines: lines.collect() }
+}
+
+/// A line for each, as long as words allow.
+fn listing(entries: &[Entry<'_>], width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut say = |head: fmt::Arguments<'_>, words: &str| {
+        let head = head.to_string();
+        lines.extend(wrap(words, &head, &" ".repeat(head.chars().count()), width));
+    };
+    for entry in entries {
+        match entry {
+            Entry::Reply(Reply { code, ftp, smtp }) => {
+                for (protocol, meaning) in [("FTP", ftp), ("SMTP", smtp)] {
+                    if let Some(meaning) = meaning {
+                        say(format_args!("{code:<8}  {protocol:<4}  "), first_sentence(&meaning.means));
+                    }
+                }
+            }
+            Entry::Unlisted { .. } => {}
+            Entry::Port(PortText { port, name: _, meaning }) => {
+                say(format_args!("{:<14}  ", format!("port:{port}")), first_sentence(&meaning.means));
+            }
+            Entry::Finding(FindingText { id, severity, sentence, .. }) => {
+                say(format_args!("{id:<24}  {severity:<6}  "), sentence);
+            }
+        }
+    }
+    lines
+}
+
+fn first_sentence(text: &str) -> &str {
+    text.find(". ").map_or(text, |end| &text[..=end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(word: &str) -> String {
+        look_up(Handbook::builtin(), word).unwrap_err()
+    }
+
+    #[test]
+    fn words_lead_to_entries() {
+        let handbook = Handbook::builtin();
+        for word in ["421", " 421 "] {
+            assert_eq!(look_up(handbook, word), Ok(Entry::Reply(handbook.reply(421).unwrap())), "{word:?}");
+        }
+        for word in ["port:20", "PORT:20"] {
+            assert_eq!(look_up(handbook, word), Ok(Entry::Port(handbook.port(20).unwrap())), "{word}");
+        }
+        for word in ["cert_expired", "cert-expired", "Cert_Expired"] {
+            assert_eq!(
+                look_up(handbook, word),
+                Ok(Entry::Finding(handbook.finding("cert_expired").unwrap())),
+                "{word}"
+            );
+        }
+        let Ok(Entry::Unlisted { general, near }) = look_up(handbook, "429") else { panic!("429 has an entry") };
+        assert_eq!((general.code, near), (429, vec![421, 425, 426]));
+    }
+
+    #[test]
+    fn what_is_not_there_leads_to_what_is() {
+        for (word, told) in [
+            ("631", "'631' is no reply code: the first digit is 1 to 5, the second 0 to 5"),
+            ("299", "'299' is no reply code: "),
+            ("25", "'25' is no reply code, which has three digits; a port is written port:25"),
+            ("port:4711", "'port:4711': the ports explained here are 20, 21, 25, "),
+            ("port:", "'port:': the ports explained here are "),
+            ("port:65557", "'port:65557': the ports explained here are "),
+            ("5.7.8", "'5.7.8' is an enhanced status code (RFC 3463), which comes with a reply code: see 535"),
+            ("5.9.9", "'5.9.9' is an enhanced status code (RFC 3463), which comes with a reply code: give the three"),
+            ("cert_expird", "'cert_expird' is no reply code, port or finding: did you mean 'cert_expired'? "),
+            ("starttls", "'starttls' is no reply code, port or finding: did you mean 'no_starttls'? "),
+            ("", "'' is no reply code, port or finding: "),
+        ] {
+            assert!(error(word).starts_with(told), "{word}: {}", error(word));
+        }
+    }
+
+    #[test]
+    fn two_codes_stand_side_by_side_where_there_is_room() {
+        let handbook = Handbook::builtin();
+        let entries: Vec<_> = ["220", "429"].map(|word| look_up(handbook, word).unwrap()).into();
+        assert!(explained(&entries, 100)[0].starts_with("220   "));
+        assert_eq!(explained(&entries, 99)[0], "220");
+        let entries: Vec<_> = ["220", "port:20"].map(|word| look_up(handbook, word).unwrap()).into();
+        assert_eq!(explained(&entries, 200)[0], "220");
+    }
+
+    /// But for command lines without a blank, and what is typed.
+    #[test]
+    fn pages_keep_to_their_width() {
+        let entries = everything(Handbook::builtin());
+        for width in [PAGE_WIDTH, WIDTH_OF_A_SMALL_TERMINAL] {
+            let lines = entries.iter().flat_map(|entry| entry.page().render(width)).chain(listing(&entries, width));
+            let long: Vec<_> = lines.filter(|line| line.chars().count() > width).collect();
+            assert!(long.is_empty(), "{width}: {long:#?}");
+        }
+    }
+
+    const WIDTH_OF_A_SMALL_TERMINAL: usize = 80;
+}

@@ -1,0 +1,229 @@
+//! What DNS says of one host, for people who look at one: addresses by kind, the alias, the mail exchanges, and the names
+//! of an address with whether they lead back to it.
+//!
+//! A sweep needs less of it and asks through [`Names`](super::names::Names); the servers, the hosts file and the search
+//! domains are the same here. Nothing is remembered, and what nobody could say is asked twice.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use super::names::{NoAddress, Resolve};
+use super::resolver::{Miss, Resolver};
+use super::{Family, exchanges};
+use crate::error::Error;
+
+/// More names of one address than this are not followed: whoever owns an address can give it thousands.
+const MAX_POINTERS: usize = 8;
+
+/// Asks DNS about one host.
+#[derive(Debug)]
+pub struct Lookup(Resolver);
+
+/// A mail exchange of a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailExchange {
+    /// Lower is preferred (RFC 5321 §5.1).
+    pub preference: u16,
+    /// Its name, in lower case and without the root's dot; the root is `.`.
+    pub name: Arc<str>,
+    /// Why no mail can be brought there, where that is plain from the name.
+    pub flaw: Option<Arc<str>>,
+}
+
+/// A name that an address has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pointer {
+    /// The name, without the root's dot.
+    pub name: String,
+    /// Whether the address is among the name's own; nothing where that could not be found out, or was not asked.
+    pub leads_back: Option<bool>,
+}
+
+impl Lookup {
+    /// Through these servers alone, or as the system is set up if there are none. Nothing is sent yet.
+    ///
+    /// ```
+    /// use hailer::Lookup;
+    ///
+    /// assert!(Lookup::new(&["127.0.0.53:53".parse()?]).is_ok());
+    /// assert!(Lookup::new(&["0.0.0.0:53".parse()?]).is_err());
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If one of them cannot be a server.
+    pub fn new(servers: &[SocketAddr]) -> Result<Self, Error> {
+        let resolver = if servers.is_empty() { Ok(Resolver::system()) } else { Resolver::new(servers) };
+        resolver.map(Self).map_err(Error::Resolver)
+    }
+
+    /// The addresses of a name: what was said when asked for A, and for AAAA.
+    pub async fn addresses(&self, name: &str) -> [Result<Vec<IpAddr>, Miss>; 2] {
+        let first = self.0.by_kind(name).await;
+        if first.iter().any(|answer| matches!(answer, Err(Miss::Failed(_)))) {
+            self.0.by_kind(name).await
+        } else {
+            first
+        }
+    }
+
+    /// The name that a name is an alias for (CNAME).
+    pub async fn alias(&self, name: &str) -> Option<String> {
+        self.0.alias(name).await.map(|name| bare(&name))
+    }
+
+    /// The mail exchanges of a domain in order of preference. One that accepts no mail (RFC 7505) has `.` alone, with
+    /// that for a flaw.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub async fn exchanges(&self, domain: &str) -> Result<Vec<MailExchange>, Miss> {
+        let mut answer = self.0.exchanges(domain).await;
+        if let Err(NoAddress::Unknown(_)) = answer {
+            answer = self.0.exchanges(domain).await;
+        }
+        let found = answer.map_err(|reason| match reason {
+            NoAddress::None(_) => Miss::NoName,
+            NoAddress::Unknown(reason) => Miss::Failed(reason),
+        })?;
+        if found.is_empty() {
+            return Err(Miss::NoData);
+        }
+        let reason = |reason| match reason {
+            NoAddress::None(reason) | NoAddress::Unknown(reason) => reason,
+        };
+        Ok(match exchanges::in_order(found) {
+            Ok(list) => list
+                .into_iter()
+                .map(|(exchange, flaw)| {
+                    let (preference, name) = (exchange.preference, exchange.name);
+                    MailExchange { preference, name, flaw: flaw.map(reason) }
+                })
+                .collect(),
+            Err(null) => vec![MailExchange { preference: 0, name: ".".into(), flaw: Some(reason(null)) }],
+        })
+    }
+
+    /// The names of an address (PTR), and whether each leads back to it.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub async fn pointers(&self, ip: IpAddr) -> Result<Vec<Pointer>, Miss> {
+        let mut answer = self.0.pointers(ip).await;
+        if let Err(Miss::Failed(_)) = answer {
+            answer = self.0.pointers(ip).await;
+        }
+        let mut names = answer?;
+        names.sort();
+        names.dedup();
+        let pointers = names.into_iter().enumerate().map(async |(number, name)| {
+            let leads_back = if number < MAX_POINTERS { self.leads_to(&name, ip).await } else { None };
+            Pointer { name: bare(&name), leads_back }
+        });
+        Ok(join_all(pointers).await)
+    }
+
+    async fn leads_to(&self, name: &str, ip: IpAddr) -> Option<bool> {
+        match self.0.addresses(name, if ip.is_ipv4() { Family::V4 } else { Family::V6 }).await {
+            Ok(addresses) => Some(addresses.contains(&ip)),
+            Err(NoAddress::None(_)) => Some(false),
+            Err(NoAddress::Unknown(_)) => None,
+        }
+    }
+}
+
+/// A name without the root's dot, but for the root itself.
+fn bare(name: &str) -> String {
+    name.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(name).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dns_server::DnsServer;
+    use super::*;
+
+    const ZONE: &str = "\
+both.example A 10.0.0.2
+both.example A 10.0.0.1
+both.example AAAA 2001:db8::1
+half.example A 10.0.0.1
+half.example AAAA SERVFAIL
+alias.example CNAME both.example
+mail.example MX 20 both.example
+mail.example MX 10 10.0.0.1
+null.example MX 0 .
+1.0.0.10.in-addr.arpa PTR both.example
+1.0.0.10.in-addr.arpa PTR other.example
+other.example A 10.0.0.9
+2.0.0.10.in-addr.arpa PTR half.example
+7.0.0.10.in-addr.arpa ANY SERVFAIL
+1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR both.example";
+
+    fn ips(words: &str) -> Vec<IpAddr> {
+        words.split(' ').map(|ip| ip.parse().unwrap()).collect()
+    }
+
+    fn servfail<T>() -> Result<T, Miss> {
+        Err(Miss::Failed("the resolver answered SERVFAIL".into()))
+    }
+
+    #[tokio::test]
+    async fn addresses_by_kind() {
+        let server = DnsServer::start(ZONE).await;
+        let lookup = Lookup::new(&[server.address]).unwrap();
+        let table = [
+            ("both.example", [Ok(ips("10.0.0.1 10.0.0.2")), Ok(ips("2001:db8::1"))]),
+            ("alias.example", [Ok(ips("10.0.0.1 10.0.0.2")), Ok(ips("2001:db8::1"))]),
+            ("other.example", [Ok(ips("10.0.0.9")), Err(Miss::NoData)]),
+            ("half.example", [Ok(ips("10.0.0.1")), servfail()]),
+            ("mail.example", [Err(Miss::NoData), Err(Miss::NoData)]),
+            ("gone.example", [Err(Miss::NoName), Err(Miss::NoName)]),
+        ];
+        for (name, expected) in table {
+            let told = lookup.addresses(name).await.map(|answer| {
+                answer.map(|mut list| {
+                    list.sort();
+                    list
+                })
+            });
+            assert_eq!(told, expected, "{name}");
+        }
+        assert_eq!(lookup.alias("alias.example").await.as_deref(), Some("both.example"));
+        assert_eq!(lookup.alias("both.example").await, None);
+    }
+
+    #[tokio::test]
+    async fn exchanges_with_what_is_wrong_with_them() {
+        let server = DnsServer::start(ZONE).await;
+        let lookup = Lookup::new(&[server.address]).unwrap();
+        let told = lookup.exchanges("mail.example").await.unwrap();
+        let shown: Vec<_> = told.iter().map(|mx| (mx.preference, &*mx.name, mx.flaw.is_some())).collect();
+        assert_eq!(shown, [(10, "10.0.0.1", true), (20, "both.example", false)]);
+        let [null] = &lookup.exchanges("null.example").await.unwrap()[..] else { panic!("a null MX is one") };
+        assert_eq!((&*null.name, null.flaw.as_deref()), (".", Some("null MX: the domain accepts no mail (RFC 7505)")));
+        assert_eq!(lookup.exchanges("both.example").await, Err(Miss::NoData));
+        assert_eq!(lookup.exchanges("gone.example").await, Err(Miss::NoName));
+    }
+
+    #[tokio::test]
+    async fn names_of_addresses_lead_back_or_do_not() {
+        let server = DnsServer::start(ZONE).await;
+        let lookup = Lookup::new(&[server.address]).unwrap();
+        let table = [
+            ("10.0.0.1", Ok(vec![("both.example", Some(true)), ("other.example", Some(false))])),
+            ("10.0.0.2", Ok(vec![("half.example", Some(false))])),
+            ("2001:db8::1", Ok(vec![("both.example", Some(true))])),
+            ("10.0.0.3", Err(Miss::NoName)),
+            ("10.0.0.7", servfail()),
+        ];
+        for (ip, expected) in table {
+            let expected = expected.map(|list| {
+                let pointer = |(name, leads_back): (&str, _)| Pointer { name: name.into(), leads_back };
+                list.into_iter().map(pointer).collect::<Vec<_>>()
+            });
+            assert_eq!(lookup.pointers(ip.parse().unwrap()).await, expected, "{ip}");
+        }
+    }
+}
