@@ -81,7 +81,8 @@ pub(crate) enum End {
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     connections: Arc<Watched<usize>>,
-    reports: Arc<Watched<Vec<Report>>>,
+    /// Each with the place of its connection.
+    reports: Arc<Watched<Vec<(usize, Report)>>>,
 }
 
 impl Peer {
@@ -126,16 +127,20 @@ impl Peer {
     /// Serves each connection on a thread of its own.
     pub(crate) fn serve(listener: TcpListener, serve: impl Fn(TcpStream) -> Report + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().unwrap();
-        let (connections, reports) = (Arc::<Watched<usize>>::default(), Arc::<Watched<Vec<Report>>>::default());
+        let (connections, reports) = (Arc::<Watched<usize>>::default(), Arc::<Watched<Vec<_>>>::default());
         let (counted, reported, serve) = (Arc::clone(&connections), Arc::clone(&reports), Arc::new(serve));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let stream = stream.unwrap();
-                counted.change(|count| *count += 1);
+                let mut place = 0;
+                counted.change(|count| {
+                    *count += 1;
+                    place = *count;
+                });
                 let (serve, reported) = (Arc::clone(&serve), Arc::clone(&reported));
                 thread::spawn(move || {
                     let report = serve(stream);
-                    reported.change(|reports| reports.push(report));
+                    reported.change(|reports| reports.push((place, report)));
                 });
             }
         });
@@ -165,9 +170,12 @@ impl Peer {
         self.reports(1)[0].clone()
     }
 
-    /// What was seen on so many connections, once they are over, in the order in which they ended.
+    /// What was seen on so many connections, once they are over, in the order in which they were begun.
     pub(crate) fn reports(&self, number: usize) -> Vec<Report> {
-        self.reports.once(&format!("{number} connections to be over"), |reports| reports.len() >= number).clone()
+        let over = self.reports.once(&format!("{number} connections to be over"), |reports| reports.len() >= number);
+        let mut reports = over.clone();
+        reports.sort_by_key(|(place, _)| *place);
+        reports.into_iter().map(|(_, report)| report).collect()
     }
 }
 
