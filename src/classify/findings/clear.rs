@@ -55,7 +55,7 @@ pub(super) fn no_starttls(row: &Observation) -> Option<Seen> {
 /// refusal whatever its code: vsftpd without TLS says 530, as to everything before a login. Where FEAT does list it, it
 /// is [`starttls_broken`].
 pub(super) fn no_auth_tls(row: &Observation) -> Option<Seen> {
-    let dialogue = row.dialogue.as_deref().filter(|_| row.service == Service::Ftp)?;
+    let dialogue = clear_dialogue(row).filter(|_| row.service == Service::Ftp)?;
     if offers_auth_tls(dialogue) {
         return None;
     }
@@ -98,12 +98,15 @@ pub(super) fn starttls_injection(row: &Observation) -> Option<Seen> {
     (!injected.is_empty()).then(|| Seen::that(excerpt(text.trim_ascii())))
 }
 
-/// What is offered in clear.
+/// What is offered in clear: all that is offered first, unless TLS was there before it, whatever the port is for.
 fn clear_offers(row: &Observation) -> Option<&Offers> {
-    let offers = row.dialogue.as_deref()?.offers.as_ref()?;
-    let is_inside = |tls| !matches!(tls, TlsUse::NotOffered);
-    let is_secure = row.service.is_implicit_tls() && row.tls.as_deref().is_some_and(|facts| is_inside(facts.tls));
-    (!is_secure).then_some(offers)
+    clear_dialogue(row)?.offers.as_ref()
+}
+
+/// A talk that began in clear.
+fn clear_dialogue(row: &Observation) -> Option<&Dialogue> {
+    let is_inside = row.tls.as_deref().is_some_and(|facts| facts.tls == TlsUse::Implicit);
+    row.dialogue.as_deref().filter(|_| !is_inside)
 }
 
 /// FEAT lists AUTH with TLS, or with SSL as before RFC 4217: `AUTH TLS`, `AUTH TLS;TLS-C;SSL;TLS-P;`, `AUTH SSL`.

@@ -172,6 +172,23 @@ fn passwords_in_clear() {
     ]);
 }
 
+/// The port says what is expected of it; what is in clear is for the server to say.
+#[test]
+fn clear_text_is_where_no_tls_came_first() {
+    let ehlo = |service| asked(service, Asked::Ehlo, "250-mail.example\n250 AUTH PLAIN");
+    let feat = || asked(Ftp, Asked::Feat, "211-Features:\n MDTM\n211 End");
+    let inside = |row| with_tls(row, TlsFacts::new(TlsUse::Implicit));
+    assert_each([
+        (inside(ehlo(Smtp)), "low tls_on_plain_port"),
+        (inside(ehlo(Submission)), "low tls_on_plain_port"),
+        (inside(feat()), "low tls_on_plain_port"),
+    ]);
+    for tls in [TlsUse::Starttls, TlsUse::NotOffered, TlsUse::Refused, TlsUse::Failed] {
+        let found = told(&with_tls(ehlo(Smtps), TlsFacts::new(tls)));
+        assert_eq!(found, ["high cleartext_auth: AUTH PLAIN before TLS", "high plain_on_tls_port"], "{tls:?}");
+    }
+}
+
 #[test]
 fn mail_without_starttls() {
     assert_each([
