@@ -3,10 +3,12 @@
 //! FTP begins in clear, and so does a login by USER and PASS: what can be said of it without logging in is whether the
 //! server offers AUTH TLS. Whether it demands it is known only after a login, and gives no finding.
 
+use super::tls::may_serve;
 use super::{Seen, excerpt};
-use crate::observation::{Asked, Dialogue, Legacy, Observation, Offers, Reply, Service, Severity, TlsUse};
+use crate::observation::{Asked, Dialogue, Observation, Offers, Reply, Service, Severity, TlsUse};
 
-/// Mechanisms that send the password, or a token that is as good: RFC 4616, RFC 7628, Microsoft's LOGIN, Google's XOAUTH2.
+/// Mechanisms that send the password, or a token that is as good: RFC 4616, RFC 7628, Microsoft's LOGIN, and Google's
+/// XOAUTH2.
 const SENDS_SECRET: [&str; 5] = ["PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2", "XOAUTH"];
 
 /// Mechanisms whose answer to a challenge lets the password be guessed at by whoever overheard both: RFC 2195,
@@ -70,7 +72,7 @@ pub(super) fn no_auth_tls(row: &Observation) -> Option<Seen> {
     }
 }
 
-/// STARTTLS or AUTH TLS is offered and then refused; or it is granted, and no handshake succeeds, not even an old one.
+/// STARTTLS or AUTH TLS is offered and then refused; or it is granted, and no handshake succeeds, for nobody.
 pub(super) fn starttls_broken(row: &Observation) -> Option<Seen> {
     let dialogue = row.dialogue.as_deref()?;
     let reply = dialogue.upgrade.as_ref()?;
@@ -83,7 +85,7 @@ pub(super) fn starttls_broken(row: &Observation) -> Option<Seen> {
         return is_offered.then(|| Seen::that(format!("{command} offered and refused: {}", said(reply))));
     }
     let facts = row.tls.as_deref().filter(|facts| matches!(facts.tls, TlsUse::Refused | TlsUse::Failed))?;
-    if matches!(facts.legacy, Some(Legacy::Accepted { .. })) {
+    if may_serve(facts) {
         return None;
     }
     let error = facts.error.as_deref().unwrap_or("no handshake");

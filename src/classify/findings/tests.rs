@@ -240,8 +240,11 @@ fn starttls_that_does_not_work() {
     };
     let refused = Some(Legacy::Refused("alert 70".into()));
     let old = Some(Legacy::Accepted { version: Some("TLSv1.0"), cipher: None });
+    let mut wants_certificate = upgraded("220 go", TlsUse::Refused, None);
+    wants_certificate.tls.as_mut().unwrap().asks_for_certificate = true;
     let injected = Dialogue { injected: b"250 ok\r\n".to_vec(), ..Dialogue::default() };
     assert_each([
+        (wants_certificate, ""),
         (
             upgraded("454 4.7.0 not now", TlsUse::Refused, None),
             "medium starttls_broken: STARTTLS offered and refused: 454 4.7.0 not now",
@@ -264,8 +267,17 @@ fn tls_in_the_wrong_place() {
     let old = Some(Legacy::Accepted { version: Some("SSLv3"), cipher: None });
     let mut wants_certificate = tls_failed(TlsUse::Refused, None);
     wants_certificate.tls.as_mut().unwrap().asks_for_certificate = true;
+    // The server chose, and we could not go on.
+    let chose = |version, cipher: &str| {
+        let cipher = Some(cipher.to_owned());
+        let facts = TlsFacts { version: Some(version), cipher, ..TlsFacts::new(TlsUse::Failed) };
+        with_tls(ended(Smtps, Outcome::TlsFailed), facts)
+    };
     assert_each([
         (tls_failed(TlsUse::Failed, None), "high tls_broken"),
+        (chose("SSLv3", "TLS_RSA_WITH_AES_128_CBC_SHA"), "high legacy_tls: SSLv3 with TLS_RSA_WITH_AES_128_CBC_SHA"),
+        (chose("TLSv1.2", "TLS_RSA_WITH_RC4_128_SHA"), "high weak_cipher: TLS_RSA_WITH_RC4_128_SHA: RC4"),
+        (chose("TLSv1.2", "TLS_DHE_DSS_WITH_AES_128_CBC_SHA"), ""),
         (tls_failed(TlsUse::Refused, old), "high legacy_tls: SSLv3"),
         (wants_certificate, ""),
         (with_tls(ended(Smtps, Outcome::Silent), plain()), "low open_but_silent"),
