@@ -93,11 +93,16 @@ pub(super) fn starttls_broken(row: &Observation) -> Option<Seen> {
 }
 
 /// Bytes in clear between the answer to STARTTLS or AUTH TLS and the handshake. A client that takes them for words from
-/// inside TLS can be told anything by whoever put them there.
+/// inside TLS can be told anything by whoever put them there; blank lines tell it nothing, and matter less (medium).
+/// Whether the server carries out commands that were sent in clear is not tried.
 pub(super) fn starttls_injection(row: &Observation) -> Option<Seen> {
     let injected = &row.dialogue.as_deref()?.injected;
-    let text = String::from_utf8_lossy(injected);
-    (!injected.is_empty()).then(|| Seen::that(excerpt(text.trim_ascii())))
+    let text = String::from_utf8_lossy(injected.trim_ascii());
+    match (injected.is_empty(), text.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some(Seen::that("blank lines").at(Severity::Medium)),
+        (false, false) => Some(Seen::that(excerpt(&text))),
+    }
 }
 
 /// What is offered in clear: all that is offered first, unless TLS was there before it, whatever the port is for.

@@ -242,7 +242,7 @@ fn starttls_that_does_not_work() {
     let old = Some(Legacy::Accepted { version: Some("TLSv1.0"), cipher: None });
     let mut wants_certificate = upgraded("220 go", TlsUse::Refused, None);
     wants_certificate.tls.as_mut().unwrap().asks_for_certificate = true;
-    let injected = Dialogue { injected: b"250 ok\r\n".to_vec(), ..Dialogue::default() };
+    let injected = |bytes: &[u8]| talked(Smtp, Dialogue { injected: bytes.to_vec(), ..Dialogue::default() });
     assert_each([
         (wants_certificate, ""),
         (
@@ -253,7 +253,9 @@ fn starttls_that_does_not_work() {
         (upgraded("220 go", TlsUse::Failed, None), "medium starttls_broken: STARTTLS 220, then alert 80"),
         (upgraded("220 go", TlsUse::Failed, old), "medium legacy_tls: TLSv1.0"),
         (upgraded("220 go", TlsUse::Starttls, None), ""),
-        (talked(Smtp, injected), "high starttls_injection: 250 ok"),
+        (injected(b"\r\n250 ok\r\n"), "high starttls_injection: 250 ok"),
+        (injected(b"\r\n \r\n"), "medium starttls_injection: blank lines"),
+        (injected(b""), ""),
     ]);
 }
 
