@@ -84,10 +84,9 @@ pub(super) fn starttls_broken(row: &Observation) -> Option<Seen> {
     if !reply.is_positive() {
         return is_offered.then(|| Seen::that(format!("{command} offered and refused: {}", said(reply))));
     }
-    let facts = row.tls.as_deref().filter(|facts| matches!(facts.tls, TlsUse::Refused | TlsUse::Failed))?;
-    if may_serve(facts) {
-        return None;
-    }
+    // Going on in plain text is no handshake either.
+    let is_without = |tls| matches!(tls, TlsUse::NotOffered | TlsUse::Refused | TlsUse::Failed);
+    let facts = row.tls.as_deref().filter(|facts| is_without(facts.tls) && !may_serve(facts))?;
     let error = facts.error.as_deref().unwrap_or("no handshake");
     Some(Seen::that(format!("{command} {}, then {}", reply.code, excerpt(error))))
 }

@@ -251,6 +251,7 @@ fn starttls_that_does_not_work() {
         ),
         (upgraded("220 go", TlsUse::Refused, refused), "medium starttls_broken: STARTTLS 220, then alert 80"),
         (upgraded("220 go", TlsUse::Failed, None), "medium starttls_broken: STARTTLS 220, then alert 80"),
+        (upgraded("220 go", TlsUse::NotOffered, None), "medium starttls_broken: STARTTLS 220, then alert 80"),
         (upgraded("220 go", TlsUse::Failed, old), "medium legacy_tls: TLSv1.0"),
         (upgraded("220 go", TlsUse::Starttls, None), ""),
         (injected(b"\r\n250 ok\r\n"), "high starttls_injection: 250 ok"),

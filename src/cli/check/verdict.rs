@@ -2,7 +2,7 @@
 //!
 //! A cause that can only be guessed is hedged: who stands outside sees that a packet is gone, not who took it.
 
-use hailer::observation::{Protocol, TlsFacts, TlsUse};
+use hailer::observation::{Protocol, Reply, TlsFacts, TlsUse};
 use hailer::output::escape::escape;
 use hailer::{Observation, Outcome};
 
@@ -138,6 +138,8 @@ fn encryption(facts: &TlsFacts, row: &Observation) -> String {
     let command = if row.service.is_ftp() { "AUTH TLS" } else { "STARTTLS" };
     let error = facts.error.as_deref().map(|error| escape(error.as_bytes()));
     let error = error.as_deref().unwrap_or("no reason was given");
+    let upgrade = row.dialogue.as_deref().and_then(|dialogue| dialogue.upgrade.as_ref());
+    let is_granted = upgrade.is_some_and(Reply::is_positive);
     let works = |what: &str| {
         let version = facts.version.unwrap_or("an unknown version");
         let certificate = facts.verdict.map_or_else(|| "not shown".to_owned(), judged);
@@ -149,13 +151,16 @@ fn encryption(facts: &TlsFacts, row: &Observation) -> String {
             format!("It speaks plain text where TLS comes first. {}", works(command))
         }
         TlsUse::Starttls | TlsUse::AuthTls => works(command),
-        TlsUse::NotOffered if row.service.is_implicit_tls() => {
+        TlsUse::NotOffered | TlsUse::Refused | TlsUse::Failed if is_granted => {
+            format!("It grants {command}, and then there is no TLS: {error}.")
+        }
+        // It greeted in clear.
+        TlsUse::NotOffered | TlsUse::Refused | TlsUse::Failed if row.service.is_implicit_tls() => {
             "It speaks plain text where TLS comes first: TLS is switched off there, and clients that expect it cannot connect."
                 .to_owned()
         }
         TlsUse::NotOffered => format!("It does not offer {command}: everything goes in clear."),
-        TlsUse::Refused => format!("There is no {command}: {error}."),
-        TlsUse::Failed => format!("TLS after {command} fails: {error}."),
+        TlsUse::Refused | TlsUse::Failed => format!("There is no {command}: {error}."),
     }
 }
 
@@ -196,7 +201,7 @@ const fn spoken(protocol: Protocol) -> &'static str {
 #[cfg(test)]
 mod tests {
     use hailer::Service;
-    use hailer::observation::CertificateVerdict;
+    use hailer::observation::{CertificateVerdict, Dialogue};
 
     use super::super::hand_made::{certified, ended, greeted};
     use super::*;
@@ -221,6 +226,11 @@ mod tests {
         };
         let named = |name: &str, mut row: Observation| {
             row.name = Some(name.into());
+            row
+        };
+        let granted = |mut row: Observation| {
+            let upgrade = Some(Reply { code: 220, bytes: b"220 go\r\n".to_vec() });
+            row.dialogue = Some(Box::new(Dialogue { upgrade, ..Dialogue::default() }));
             row
         };
         let table = [
@@ -253,6 +263,10 @@ mod tests {
             (with_tls(greeted(465, "220 x\r\n"), TlsUse::NotOffered, None), "…plain text where TLS comes first"),
             (with_tls(greeted(25, "220 x\r\n"), TlsUse::NotOffered, None), "…does not offer STARTTLS"),
             (with_tls(greeted(21, "220 x\r\n"), TlsUse::Refused, Some("502")), "…There is no AUTH TLS: 502."),
+            (
+                with_tls(granted(greeted(25, "220 x\r\n")), TlsUse::NotOffered, Some("plain text")),
+                "It answers. It grants STARTTLS, and then there is no TLS: plain text.",
+            ),
             (
                 expired(certified(greeted(465, "220 x\r\n"), &["mail.example"])),
                 "…TLS works: TLSv1.3; its certificate is expired.",
