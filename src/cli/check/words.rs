@@ -165,12 +165,7 @@ mod tests {
 
     #[test]
     fn command_lines_are_for_the_host_at_hand() {
-        let at = |ip: &str| Place {
-            ip: ip.parse().ok(),
-            port: Some(25),
-            name: Some("mx.example"),
-            ..Place::default()
-        };
+        let at = |ip: &str| Place { ip: ip.parse().ok(), port: Some(25), name: Some("mx.example"), ..Place::default() };
         let table = [
             ("openssl s_client -connect HOST:PORT", "192.0.2.5", "openssl s_client -connect 192.0.2.5:25"),
             ("openssl s_client -connect HOST:PORT", "2001:db8::1", "openssl s_client -connect [2001:db8::1]:25"),
