@@ -243,6 +243,8 @@ fn in_tls() -> Observation {
     row.tls = Some(Box::new(TlsFacts {
         alert: None,
         asks_for_certificate: false,
+        incomplete: false,
+        chain_left_out: 0,
         legacy: None,
         tls: TlsUse::Implicit,
         version: Some("TLSv1.3"),

@@ -241,7 +241,9 @@ impl ScanBuilder {
             targets.tolerates(address.ip()).map_err(refuse)?;
         }
         let reserved = RESERVED_FILES + if targets.has_names() { RESERVED_FOR_NAMES } else { 0 };
-        let concurrency = concurrency(config.concurrency, reserved, public > 0)?;
+        // A guest's data connection is opened beside the one that told of it.
+        let each = if config.anonymous { 2 } else { 1 };
+        let concurrency = concurrency(config.concurrency, reserved, each, public > 0)?;
         let digest = targets.digest();
         let seed = config.seed.unwrap_or_else(|| seed_from(&digest));
         let order = Order::new(targets.len(), seed, config.shard);
@@ -327,9 +329,9 @@ fn scan_digest(targets: &[u8; 32], seed: u64, config: &Config) -> [u8; 32] {
     hash.finalize().into()
 }
 
-fn concurrency(asked: Option<NonZeroUsize>, reserved: u64, public: bool) -> Result<NonZeroUsize, Error> {
+fn concurrency(asked: Option<NonZeroUsize>, reserved: u64, each: u64, public: bool) -> Result<NonZeroUsize, Error> {
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|error| Error::Limit(error.into()))?;
-    let room = limit.saturating_sub(reserved).max(1);
+    let room = (limit.saturating_sub(reserved) / each).max(1);
     if let Some(asked) = asked {
         if u64::try_from(asked.get()).is_ok_and(|asked| asked <= room) {
             return Ok(asked);
@@ -419,7 +421,7 @@ mod tests {
 
     #[test]
     fn public_space_gets_fewer_slots() {
-        let slots = |public| concurrency(None, RESERVED_FILES, public).unwrap().get();
+        let slots = |public| concurrency(None, RESERVED_FILES, 1, public).unwrap().get();
         assert!(slots(true) <= 512);
         assert!(slots(false) <= 4096);
     }

@@ -1,10 +1,11 @@
 //! `hailer` sweeps address ranges for FTP and mail servers: it opens each endpoint, waits for its greeting, and hands
-//! on one [`Observation`] that says what answered.
+//! on one [`Observation`] that says what answered. Where [`Depth`] asks for more, it asks what the server offers, in
+//! clear and inside TLS. What an auditor should mend are [`findings`](classify::findings).
 //!
 //! ```text
 //! targets ─► schedule ─► probe ───────────────────────► classify ─► output
 //! what       order       connect ► (tls) ► greeting ►   software    csv, ndjson, text
-//!                        farewell
+//!                        (dialogue) ► farewell          findings
 //!            └────────── scan.rs drives them; an Observation is what they hand on ──────┘
 //! ```
 

@@ -179,7 +179,7 @@ impl Settings {
             },
             depth: config.depth.as_str().into(),
             anonymous: config.anonymous,
-            ehlo_name: config.ehlo_name.clone(),
+            ehlo_name: config.ehlo_name.clone().or_else(crate::probe::machine_name),
             transcript: config.transcript,
             all: config.all,
             retry_busy: config.retry_busy,

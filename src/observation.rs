@@ -378,11 +378,15 @@ pub struct TlsFacts {
     pub alert: Option<u8>,
     /// Whether the server asked for a certificate of ours.
     pub asks_for_certificate: bool,
+    /// Whether other hellos were due, and no connection could be had for them.
+    pub incomplete: bool,
     /// What was negotiated when nothing newer than TLS 1.1 was offered, with weak suites among the rest; asked at depth
     /// [`Depth::Tls`](crate::Depth::Tls) alone.
     pub legacy: Option<Legacy>,
     /// The certificates as sent, the server's own first; shared by all endpoints that show them.
     pub chain: Arc<[Arc<Certificate>]>,
+    /// How many more were sent than are kept.
+    pub chain_left_out: usize,
     /// Whether the chain is trusted and fits, and whatever speaks against it; none where there is no certificate.
     pub verdict: Option<CertificateVerdict>,
 }
@@ -398,8 +402,10 @@ impl TlsFacts {
             error: None,
             alert: None,
             asks_for_certificate: false,
+            incomplete: false,
             legacy: None,
             chain: Arc::default(),
+            chain_left_out: 0,
             verdict: None,
         }
     }
@@ -425,9 +431,13 @@ pub enum Legacy {
         version: Option<&'static str>,
         /// The cipher suite by its IANA name.
         cipher: Option<String>,
+        /// The group of the key exchange, as `DH 1024`.
+        group: Option<String>,
     },
     /// It would not, and how it said so.
     Refused(Cow<'static, str>),
+    /// It could not be found out, and why.
+    Unknown(Cow<'static, str>),
 }
 
 /// What answered, as a signature names it.

@@ -1,4 +1,5 @@
-//! The real daemons of `tests/lab`, swept by the real binary in one go, every row held against `tests/lab/expected.toml`.
+//! The real daemons of `tests/lab`, swept by the real binary at its usual depth and at depth `tls`, every row held against
+//! `tests/lab/expected.toml`, and what it says of TLS against what `openssl s_client` says.
 //!
 //! Needs root and the packages that `tests/lab/lab install` fetches; otherwise it says so and passes, unless
 //! `HAILER_REQUIRE_ALL=1` is set. A daemon that the table calls optional may be missing either way, and is named.
@@ -40,6 +41,21 @@ struct Endpoint {
     _later: Option<toml::Table>,
     greeting_after: Option<f64>,
     why: String,
+    #[serde(default)]
+    deep: Deep,
+}
+
+/// What is learnt only at depth `tls`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deep {
+    tls: Option<String>,
+    tls_version: Option<String>,
+    old: Option<String>,
+    #[serde(default)]
+    capabilities: Vec<String>,
+    #[serde(default)]
+    auth: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -53,14 +69,14 @@ fn every_daemon_gets_its_row() {
     let table: Table = toml::from_str(&fs::read_to_string(lab.join("expected.toml")).unwrap()).unwrap();
     let (expected, left_out) = what_is_there(&lab.join("lab"), table);
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let (targets, output) = (folder.path().join("targets.txt"), folder.path().join("rows.ndjson"));
-    let lines: Vec<_> = expected.iter().map(target).collect();
-    fs::write(&targets, lines.join("\n")).unwrap();
+    let targets: String = expected.iter().map(target).collect();
+    fs::write(folder.path().join("targets.txt"), targets).unwrap();
+    let asked: String = expected.iter().filter_map(asked).collect();
+    fs::write(folder.path().join("asked.txt"), asked).unwrap();
 
     let run = Command::new(lab.join("lab"))
-        .args(["run", "--", env!("CARGO_BIN_EXE_hailer"), "scan", "--all", "-o"])
-        .arg(&output)
-        .arg(format!("@{}", targets.display()))
+        .args(["run", "--"])
+        .args([lab.join("sweep").as_path(), Path::new(env!("CARGO_BIN_EXE_hailer")), folder.path()])
         .output()
         .unwrap();
     let words = String::from_utf8_lossy(&run.stderr);
@@ -76,21 +92,28 @@ fn every_daemon_gets_its_row() {
             .unwrap();
     }
 
-    let rows: Vec<Value> =
-        fs::read_to_string(&output).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(rows.len(), expected.len(), "one row for each endpoint");
-    let place = |row: &Value| format!("{} {}", row["ip"].as_str().unwrap_or_default(), row["port"]);
-    let rows: HashMap<_, _> = rows.iter().map(|row| (place(row), row)).collect();
-
+    let [shallow, deep] = ["rows.ndjson", "deep.ndjson"].map(|name| rows(&folder.path().join(name)));
+    assert_eq!([shallow.len(), deep.len()], [expected.len(); 2], "one row for each endpoint");
+    let openssl = told_by_openssl(&folder.path().join("told.txt"));
     let mut wrong = String::new();
     for endpoint in &expected {
-        let row = rows.get(&format!("{} {}", endpoint.address, endpoint.port)).copied().unwrap_or(&Value::Null);
-        for mistake in mistakes(endpoint, row) {
-            let Endpoint { address, port, why, .. } = endpoint;
-            writeln!(wrong, "{address} port {port} ({why}): {mistake}\n    {row}").unwrap();
+        let place = endpoint.place();
+        let [row, deep_row] = [&shallow, &deep].map(|rows| rows.get(&place).unwrap_or(&Value::Null));
+        let deep_mistakes =
+            deep_mistakes(endpoint, deep_row).into_iter().chain(disagreement(openssl.get(&place), deep_row));
+        let deep_mistakes = deep_mistakes.map(|mistake| (mistake, deep_row));
+        for (mistake, row) in mistakes(endpoint, row).into_iter().map(|mistake| (mistake, row)).chain(deep_mistakes) {
+            writeln!(wrong, "{place} ({}): {mistake}\n    {row}", endpoint.why).unwrap();
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}\n{words}");
+}
+
+/// The rows of a file, by what [`Endpoint::place`] says.
+fn rows(path: &Path) -> HashMap<String, Value> {
+    let rows = fs::read_to_string(path).unwrap();
+    let rows = rows.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    rows.map(|row| (format!("{} {}", row["ip"].as_str().unwrap_or_default(), row["port"]), row)).collect()
 }
 
 /// Splits the table into what `lab list` names and what it does not, which only optional endpoints may be.
@@ -113,9 +136,100 @@ fn what_is_there(lab: &Path, table: Table) -> (Vec<Endpoint>, Vec<Endpoint>) {
     (expected, left_out)
 }
 
+impl Endpoint {
+    fn place(&self) -> String {
+        format!("{} {}", self.address, self.port)
+    }
+}
+
+/// The endpoint as a line of targets.
 fn target(endpoint: &Endpoint) -> String {
     let Endpoint { address, port, service, .. } = endpoint;
-    if address.contains(':') { format!("[{address}]:{port}={service}") } else { format!("{address}:{port}={service}") }
+    let host = if address.contains(':') { format!("[{address}]") } else { address.clone() };
+    format!("{host}:{port}={service}\n")
+}
+
+/// The endpoint as a line of what `openssl s_client` is asked, where there is a session to be had: with an offer as ours,
+/// so that both come to the same, and with everything that is old where the server is.
+fn asked(endpoint: &Endpoint) -> Option<String> {
+    let door = match endpoint.deep.tls.as_deref()? {
+        "implicit" => "",
+        "starttls" => "-starttls smtp",
+        "auth_tls" => "-starttls ftp",
+        _ => return None,
+    };
+    let offer = if matches!(endpoint.deep.tls_version.as_deref(), Some("TLSv1.2" | "TLSv1.3")) {
+        "-groups X25519:P-256:P-384 \
+         -ciphersuites TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256 \
+         -cipher ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:\
+         ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305"
+    } else {
+        "-cipher ALL:@SECLEVEL=0"
+    };
+    Some(format!("{} {door} {offer}\n", endpoint.place()))
+}
+
+/// What `openssl s_client` came to: version, suite by its IANA name and fingerprint, by [`Endpoint::place`].
+fn told_by_openssl(path: &Path) -> HashMap<String, [String; 3]> {
+    let names = Command::new("openssl").args(["ciphers", "-stdname", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"]).output();
+    let names = String::from_utf8(names.unwrap().stdout).unwrap();
+    let names: HashMap<&str, &str> = names
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let (iana, _, openssl) = (words.next()?, words.next()?, words.next()?);
+            Some((openssl, iana))
+        })
+        .collect();
+    let told = fs::read_to_string(path).unwrap();
+    let told = told.lines().map(|line| {
+        let words: Vec<_> = line.split(' ').collect();
+        let [address, port, version, suite, fingerprint] = words[..] else { panic!("openssl s_client: {line}") };
+        let version = if version == "TLSv1" { "TLSv1.0" } else { version };
+        let suite = names.get(suite).unwrap_or(&suite);
+        let fingerprint = fingerprint.replace(':', "").to_lowercase();
+        (format!("{address} {port}"), [version.to_owned(), (*suite).to_owned(), fingerprint])
+    });
+    told.collect()
+}
+
+/// Where the row has a session, in what it differs from OpenSSL's word.
+fn disagreement(openssl: Option<&[String; 3]>, row: &Value) -> Option<String> {
+    matches!(row["tls"].as_str(), Some("implicit" | "starttls" | "auth_tls")).then_some(())?;
+    let ours = ["tls_version", "tls_cipher", "cert_sha256"].map(|column| row[column].as_str().unwrap_or_default());
+    let agrees = openssl.is_some_and(|openssl| *openssl == ours);
+    (!agrees).then(|| format!("TLS is {ours:?}, and by openssl {openssl:?}"))
+}
+
+/// Everything in the row at depth `tls` that is not as the table says. Pauses are left out: a server may know us by now.
+fn deep_mistakes(endpoint: &Endpoint, row: &Value) -> Vec<String> {
+    let Deep { tls, tls_version, old, capabilities, auth } = &endpoint.deep;
+    let mut mistakes = Vec::new();
+    let mut hold = |column: &str, found: Option<&str>, expected: Option<&str>| {
+        if found != expected {
+            mistakes.push(format!("at depth tls, {column} is {found:?} and not {expected:?}"));
+        }
+    };
+    hold("outcome", row["outcome"].as_str(), Some(&endpoint.outcome));
+    hold("protocol", row["protocol"].as_str(), endpoint.protocol.as_deref());
+    if endpoint.software_later.is_none() {
+        hold("software", row["software"].as_str(), endpoint.software.as_deref());
+    }
+    hold("tls", row["tls"].as_str(), tls.as_deref());
+    hold("tls_version", row["tls_version"].as_str(), tls_version.as_deref());
+    let spoken = row["tls_legacy"]["version"].as_str();
+    hold("tls_legacy", spoken.or(row["tls_legacy"]["refused"].as_str().map(|_| "refused")), old.as_deref());
+    if endpoint.cert_status.is_some() {
+        hold("cert_status", row["cert_status"].as_str(), endpoint.cert_status.as_deref());
+    }
+    for (column, expected) in [("capabilities", capabilities), ("auth", auth)] {
+        let list: Vec<_> = row[column].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let lacks = expected.iter().any(|item| !list.contains(&item.as_str()));
+        if lacks || expected.is_empty() != list.is_empty() {
+            mistakes.push(format!("at depth tls, {column} are {list:?}, and {expected:?} should be among them"));
+        }
+    }
+    mistakes
 }
 
 /// Everything in the row that is not as the table says.

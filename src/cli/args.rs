@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use hailer::{Canary, Limit, Ports, Rate, Roots, Shard};
+use hailer::{Canary, Depth, Limit, Ports, Rate, Roots, Shard};
 
 use super::check::CheckArgs;
 use super::demo::DemoArgs;
@@ -253,6 +253,16 @@ pub(super) enum DepthArg {
     Greeting,
     Features,
     Tls,
+}
+
+impl From<DepthArg> for Depth {
+    fn from(depth: DepthArg) -> Self {
+        match depth {
+            DepthArg::Greeting => Self::Greeting,
+            DepthArg::Features => Self::Features,
+            DepthArg::Tls => Self::Tls,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

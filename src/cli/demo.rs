@@ -93,6 +93,7 @@ fn words(args: &DemoArgs, roster: &Roster, outputs: &[PathBuf]) -> Vec<OsString>
             .chain(PATIENCE)
             .map(Into::into)
             .collect();
+    words.extend(args.site.depth_words().into_iter().map(OsString::from));
     for output in outputs {
         words.extend(["-o".into(), output.into()]);
     }

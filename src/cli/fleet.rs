@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
+use hailer::Depth;
 use hailer::fleet::{self, Config, Roster, Spread};
 use indicatif::HumanCount;
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::runtime::Builder;
 
-use super::args::duration;
+use super::args::{DepthArg, duration};
 use super::scan::raise_open_file_limit;
 use super::signals::Signals;
 use super::{Ended, Failure, tell};
@@ -35,16 +36,27 @@ pub(super) struct Site {
     /// All hosts on one address, each on ports of its own; the only way where 127.0.0.1 is the only loopback address
     #[arg(long)]
     pub(super) one_address: bool,
+
+    /// How much it is asked, which decides what rows must say: as in `hailer scan`
+    #[arg(long, value_enum, default_value_t = DepthArg::Greeting)]
+    pub(super) depth: DepthArg,
 }
 
 impl Site {
+    /// The words that ask so much of `hailer scan`; none where it does so by itself.
+    pub(super) fn depth_words(&self) -> Vec<&'static str> {
+        let depth = Depth::from(self.depth);
+        if depth == Depth::Greeting { vec![] } else { vec!["--depth", depth.as_str()] }
+    }
+
     /// The roster of the fleet there.
     pub(super) fn roster(&self, pause: Duration) -> Result<Roster, Failure> {
         let default = Config::default();
         let spread = if self.one_address { Spread::Ports } else { default.spread };
         let first = if spread == default.spread { default.first } else { Ipv4Addr::LOCALHOST };
         let hosts = self.hosts.unwrap_or_else(|| default.hosts.min(fleet::hosts_within(file_limit())).max(1));
-        let config = Config { seed: self.seed, hosts, first: self.at.unwrap_or(first), spread, pause };
+        let config =
+            Config { seed: self.seed, hosts, first: self.at.unwrap_or(first), spread, pause, depth: self.depth.into() };
         Roster::new(config).map_err(refused)
     }
 }
@@ -92,12 +104,12 @@ pub(super) fn run(args: &FleetArgs) -> Result<Ended, Failure> {
         write_truths(&roster, path, args.overwrite)?;
     }
     if args.serve {
-        serve(roster)?;
+        serve(roster, &args.site.depth_words())?;
     }
     Ok(Ended::Done)
 }
 
-fn serve(roster: Roster) -> Result<(), Failure> {
+fn serve(roster: Roster, depth: &[&str]) -> Result<(), Failure> {
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::failed)?;
     runtime.block_on(async {
         // Before the fleet stands, so that nobody can ask it to stop in vain.
@@ -105,7 +117,7 @@ fn serve(roster: Roster) -> Result<(), Failure> {
         let fleet = roster.start().map_err(refused)?;
         let (target, ports) = (fleet.roster().target(), fleet.roster().ports());
         tell(format_args!("serving {} endpoints; Ctrl-C ends it", HumanCount(fleet.roster().endpoints())));
-        tell(format_args!("  hailer scan {target} -p {ports} --all"));
+        tell(format_args!("  {}", [&["hailer scan", &target, "-p", &ports, "--all"], depth].concat().join(" ")));
         signals.next().await;
         Ok(())
     })

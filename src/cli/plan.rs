@@ -8,13 +8,11 @@ use std::path::Path;
 
 use hailer::manifest::Settings;
 use hailer::output::hex;
-use hailer::{
-    Config, Depth, Family, Journal, Leave, Mark, Ports, Profile, Recorded, Scan, Shard, Targets, TargetsBuilder,
-};
+use hailer::{Config, Family, Journal, Leave, Mark, Ports, Profile, Recorded, Scan, Shard, Targets, TargetsBuilder};
 use indicatif::HumanCount;
 
 use super::Failure;
-use super::args::{DepthArg, LeaveArg, ProfileArg, ScanArgs};
+use super::args::{LeaveArg, ProfileArg, ScanArgs};
 use super::beside::Beside;
 use super::kept::{Facts, Kept, now};
 use super::outputs::Destination;
@@ -130,11 +128,7 @@ pub(super) fn settings(args: &ScanArgs) -> Result<Config, Failure> {
             LeaveArg::Quit => Leave::Quit,
             LeaveArg::Close => Leave::Close,
         },
-        depth: match args.depth {
-            DepthArg::Greeting => Depth::Greeting,
-            DepthArg::Features => Depth::Features,
-            DepthArg::Tls => Depth::Tls,
-        },
+        depth: args.depth.into(),
         anonymous: args.anonymous,
         ehlo_name: args.ehlo_name.clone(),
         transcript: args.transcript,

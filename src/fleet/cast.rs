@@ -6,12 +6,14 @@
 use std::net::{SocketAddr, SocketAddrV4};
 
 use super::certificates::Identity;
-use super::dialogue::{Manner, manner};
+use super::dialogue::{Door, Manner, manner};
 use super::draw::Draw;
+use super::features::{Ask, Repertoire};
 use super::foreign;
 use super::greetings::{FTP, Greeting, MAIL, Sample, Samples, Setting};
 use super::kind::Kind;
 use super::truth::{Answer, Truth};
+use crate::config::Depth;
 use crate::observation::{CertificateStatus, Outcome, Received, Service, TlsUse};
 
 /// What an endpoint is, and what it does.
@@ -58,12 +60,12 @@ pub(super) fn kind(seed: u64, address: SocketAddrV4, service: Service) -> Kind {
     Kind::choose(&mut Draw::new(seed, address), service)
 }
 
-/// The part of the endpoint.
-pub(super) fn cast(seed: u64, address: SocketAddrV4, service: Service) -> Part {
+/// The part of the endpoint, whose truth is that of rows which were asked so much.
+pub(super) fn cast(seed: u64, address: SocketAddrV4, service: Service, depth: Depth) -> Part {
     let mut draw = Draw::new(seed, address);
     let kind = Kind::choose(&mut draw, service);
     let setting = Setting::new(address, &mut draw);
-    let scenes = Stage { service, setting, draw }.scenes(kind);
+    let scenes = Stage { service, setting, draw, depth }.scenes(kind);
     let (answers, scripts): (Vec<_>, Vec<_>) = scenes.into_iter().map(|scene| (scene.answer, scene.script)).unzip();
     let truth = Truth { address: SocketAddr::V4(address), service, kind, answers };
     Part { truth, scripts: scripts.into_iter().flatten().collect() }
@@ -79,6 +81,7 @@ struct Stage {
     service: Service,
     setting: Setting,
     draw: Draw,
+    depth: Depth,
 }
 
 impl Stage {
@@ -94,7 +97,7 @@ impl Stage {
             Kind::Preliminary => self.preliminary(),
             Kind::Busy => self.busy(),
             Kind::Denying => self.denying(),
-            Kind::Silent => self.partial(Greeting::unnamed("", None), End::Hold),
+            Kind::Silent => self.silent(),
             Kind::Unfinished => self.unfinished(End::Hold),
             Kind::BreakingOff => self.unfinished(End::Close),
             Kind::Closing => self.before_anything(vec![], End::Close),
@@ -163,12 +166,10 @@ impl Stage {
         const SOON: &[u8] = b"120 Service ready in 1 minute.\r\n";
         let mut greeting = self.ready();
         greeting.text.splice(..0, SOON.iter().copied());
-        let mut scene = self.greets(greeting, |mut text| {
+        self.greets(greeting, |mut text| {
             let rest = text.split_off(SOON.len());
             vec![Step::Say(text), Step::Pause, Step::Say(rest)]
-        });
-        scene.answer.code = Some(220);
-        scene
+        })
     }
 
     fn busy(&mut self) -> Scene {
@@ -189,6 +190,15 @@ impl Stage {
             Greeting::unnamed(format!("554 {host} ESMTP not accepting messages\r\n"), Some(host))
         };
         self.greets(greeting, said_at_once)
+    }
+
+    fn silent(&mut self) -> Scene {
+        let mut scene = self.partial(Greeting::unnamed("", None), End::Hold);
+        if self.depth > Depth::Greeting && !self.service.is_implicit_tls() {
+            // It might have waited for us to begin with TLS.
+            scene.answer.tls = Some(TlsUse::Failed);
+        }
+        scene
     }
 
     fn unfinished(&mut self, end: End) -> Scene {
@@ -231,7 +241,9 @@ impl Stage {
         let greeting = self.ready();
         let mut scene = self.greets(greeting, |text| vec![Step::Say(text), Step::Hear]);
         scene.script = scene.script.map(|script| Script { end: End::Reset, ..script });
-        scene
+        // The reset comes before the first answer.
+        let answer = Answer { tls: None, tls_version: None, cert_names: vec![], cert_status: None, ..scene.answer };
+        Scene { answer: Answer { capabilities: vec![], auth: vec![], ..answer }, ..scene }
     }
 
     fn foreign(&mut self) -> Scene {
@@ -246,7 +258,7 @@ impl Stage {
         let others: &Samples = if self.service.is_ftp() { &MAIL } else { &FTP };
         let sample = self.draw.pick(&others.ready).clone();
         let greeting = self.vary(&sample);
-        self.greets(greeting, said_at_once)
+        self.greets_with(greeting, Repertoire::NONE, said_at_once)
     }
 
     fn unasked_reply(&mut self) -> Scene {
@@ -262,26 +274,68 @@ impl Stage {
     }
 
     fn plain_text(&mut self) -> Scene {
+        let in_clear = if self.service.is_ftp() { Service::Ftp } else { Service::Submission };
+        let service = std::mem::replace(&mut self.service, in_clear);
         let mut scene = self.ready_server();
-        scene.script = scene.script.map(|script| Script { tls: None, ..script });
-        let answer = Answer { tls_version: None, cert_names: vec![], cert_status: None, ..scene.answer };
-        Scene { answer: Answer { tls: Some(TlsUse::NotOffered), ..answer }, ..scene }
+        self.service = service;
+        scene.answer.tls.get_or_insert(TlsUse::NotOffered);
+        scene
     }
 
-    /// A complete reply comes, in the steps that `telling` makes of it.
+    /// A complete reply comes, in the steps that `telling` makes of it, and some answers to those who then ask.
     fn greets(&mut self, greeting: Greeting, telling: impl FnOnce(Vec<u8>) -> Vec<Step>) -> Scene {
+        let repertoire = Repertoire::draw(self.service, &mut self.draw);
+        self.greets_with(greeting, repertoire, telling)
+    }
+
+    fn greets_with(
+        &mut self,
+        greeting: Greeting,
+        repertoire: Repertoire,
+        telling: impl FnOnce(Vec<u8>) -> Vec<Step>,
+    ) -> Scene {
         let mut answer = self.answer(Outcome::Greeted);
         answer.code = greeting.code();
         let name = greeting.product.as_ref().map(|product| &*product.name);
-        let end = match answer.code {
-            // Both mean that the server has hung up, or is about to.
-            Some(421 | 500 | 530) => End::Close,
-            _ => End::Dialogue(manner(name, self.service.is_ftp(), greeting.hostname.as_deref())),
-        };
+        let manner = manner(name, self.service.is_ftp(), greeting.hostname.as_deref());
         answer.hostname = greeting.hostname;
         answer.product = greeting.product;
         answer.set_banner(greeting.text.clone());
+        let end = match answer.code {
+            // Both mean that the server has hung up, or is about to.
+            Some(421 | 500 | 530) => End::Close,
+            Some(220) => End::Dialogue(self.with_answers(manner, repertoire, &mut answer)),
+            _ => End::Dialogue(manner),
+        };
         self.scene(answer, telling(greeting.text), end)
+    }
+
+    /// Teaches a server what it answers, and writes down what rows have of that.
+    fn with_answers(&mut self, manner: Manner, repertoire: Repertoire, answer: &mut Answer) -> Manner {
+        let (is_ftp, is_inside) = (self.service.is_ftp(), self.service.is_implicit_tls());
+        let host = answer.hostname.clone().unwrap_or_else(|| self.host());
+        let ask = match (is_inside, self.depth) {
+            (true, _) => Ask::Inside,
+            (false, Depth::Tls) => Ask::Both,
+            (false, Depth::Greeting | Depth::Features) => Ask::InClear,
+        };
+        if self.depth > Depth::Greeting {
+            let told = repertoire.told(is_ftp, ask, manner.complaint_code());
+            (answer.capabilities, answer.auth) = (told.capabilities, told.auth);
+        }
+        if ask == Ask::Both {
+            answer.tls = repertoire.tls(is_ftp);
+        }
+        let door = repertoire.way_in(is_ftp).filter(|_| !is_inside).map(|(command, words)| {
+            let identity = self.identity(answer.hostname.as_deref());
+            if ask == Ask::Both {
+                certify(answer, &identity);
+            }
+            let inside = Manner { answers: repertoire.answers(is_ftp, true, &host), ..manner.clone() };
+            let behind = Script { tls: Some(identity), steps: vec![], end: End::Dialogue(inside) };
+            Door { command, answer: words, behind: behind.into() }
+        });
+        Manner { answers: repertoire.answers(is_ftp, is_inside, &host), door, ..manner }
     }
 
     /// An answer that comes inside TLS where that is the service's way; the certificate is the scene's to add.
@@ -293,9 +347,7 @@ impl Stage {
     fn scene(&mut self, mut answer: Answer, steps: Vec<Step>, end: End) -> Scene {
         let tls = (answer.tls == Some(TlsUse::Implicit)).then(|| self.identity(answer.hostname.as_deref()));
         if let Some(identity) = &tls {
-            answer.tls_version = Some(if identity.is_tls13 { "TLSv1.3" } else { "TLSv1.2" });
-            answer.cert_names = vec![identity.name.clone()];
-            answer.cert_status = Some(identity.status);
+            certify(&mut answer, identity);
         }
         Scene { answer, script: Some(Script { tls, steps, end }) }
     }
@@ -324,6 +376,13 @@ impl Stage {
     fn vary(&mut self, sample: &Sample) -> Greeting {
         self.setting.vary(sample, &mut self.draw)
     }
+}
+
+/// What is true of TLS with that server.
+fn certify(answer: &mut Answer, identity: &Identity) {
+    answer.tls_version = Some(if identity.is_tls13 { "TLSv1.3" } else { "TLSv1.2" });
+    answer.cert_names = vec![identity.name.clone()];
+    answer.cert_status = Some(identity.status);
 }
 
 /// TLS never comes about.

@@ -54,9 +54,10 @@ impl Greeting {
         Self { text: text.into(), hostname, product: None }
     }
 
-    /// Its reply code; the first of three digits is never missing in a greeting of ours.
+    /// Its reply code, which its last line has, be it after a preliminary one.
     pub(super) fn code(&self) -> Option<u16> {
-        str::from_utf8(self.text.get(..3)?).ok()?.parse().ok()
+        let last = self.text.strip_suffix(b"\n")?.rsplit(|byte| *byte == b'\n').next()?;
+        str::from_utf8(last.get(..3)?).ok()?.parse().ok()
     }
 }
 

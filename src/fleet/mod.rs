@@ -12,7 +12,7 @@
 //! ```
 //!
 //! **It never leaves the machine:** every listener is bound to one address of 127.0.0.0/8. What the servers say before
-//! login is all they know: there are no logins, no mail is taken, no file is served. Each open connection has a task and
+//! login is all they know, in clear and inside TLS: there are no logins, no mail is taken, no file is served. Each open connection has a task and
 //! at most a command line's worth of memory; each listener takes one open file.
 //!
 //! ```
@@ -29,6 +29,7 @@ mod certificates;
 mod dark;
 mod dialogue;
 mod draw;
+mod features;
 mod foreign;
 mod greetings;
 mod kind;
@@ -53,11 +54,13 @@ pub use self::kind::Kind;
 pub use self::layout::Spread;
 pub use self::truth::{Answer, Mistake, Product, Truth};
 
-use self::cast::cast;
+use self::cast::{Part, cast};
 use self::certificates::Authority;
 use self::dark::DarkPort;
 use self::layout::Layout;
 use self::serve::{Endpoint, Theatre};
+use crate::config::Depth;
+use crate::observation::Service;
 
 /// Open files that are left for connections and for the rest of the process.
 const RESERVED_FILES: u64 = 320;
@@ -78,6 +81,8 @@ pub struct Config {
     pub spread: Spread,
     /// How long servers pause that take their time. Postscreen's own is six seconds.
     pub pause: Duration,
+    /// How much it will be asked, which is not about what it does but about what rows must say.
+    pub depth: Depth,
 }
 
 impl Default for Config {
@@ -88,7 +93,7 @@ impl Default for Config {
             Spread::Addresses => Ipv4Addr::new(127, 77, 0, 1),
             Spread::Ports => Ipv4Addr::LOCALHOST,
         };
-        Self { seed: 1, hosts: 1000, first, spread, pause: Duration::from_secs(6) }
+        Self { seed: 1, hosts: 1000, first, spread, pause: Duration::from_secs(6), depth: Depth::Greeting }
     }
 }
 
@@ -160,13 +165,16 @@ impl Roster {
     pub fn truth(&self, address: SocketAddr) -> Option<Truth> {
         let SocketAddr::V4(address) = address else { return None };
         let service = self.layout.service_at(address)?;
-        Some(cast(self.config.seed, address, service).truth)
+        Some(self.cast(address, service).truth)
     }
 
     /// What is true of each endpoint.
     pub fn truths(&self) -> impl Iterator<Item = Truth> {
-        let seed = self.config.seed;
-        self.layout.endpoints().map(move |(address, service)| cast(seed, address, service).truth)
+        self.layout.endpoints().map(|(address, service)| self.cast(address, service).truth)
+    }
+
+    fn cast(&self, address: SocketAddrV4, service: Service) -> Part {
+        cast(self.config.seed, address, service, self.config.depth)
     }
 
     /// How many endpoints there are, also those where nothing listens.
@@ -228,7 +236,7 @@ impl Roster {
         let _context = runtime.enter();
         let (mut endpoints, mut dark) = (Vec::new(), Vec::new());
         for (address, service) in self.layout.endpoints() {
-            let part = cast(self.config.seed, address, service);
+            let part = self.cast(address, service);
             let failed = |error| Error::Listen { address, error };
             match part.truth.kind {
                 Kind::Refused => {}

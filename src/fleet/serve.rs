@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::cast::{End, Script, Step};
 use super::certificates::{Authority, Identity};
-use super::dialogue::{Command, Commands, MAX_COMPLAINTS, Manner};
+use super::dialogue::{Lines, MAX_COMPLAINTS, Manner, Reply};
 
 /// How long a client is kept: longer than any client waits for a greeting, as five minutes are what RFC 5321 §4.5.3.2
 /// asks of clients.
@@ -65,10 +65,16 @@ impl Endpoint {
 
 impl Theatre {
     async fn play(&self, mut stream: TcpStream, script: &Script) -> io::Result<()> {
-        match &script.tls {
-            None => self.perform(&mut stream, script).await?,
-            // Seldom, and far larger than the rest.
-            Some(identity) => stream = Box::pin(self.inside_tls(stream, identity, script)).await?,
+        let mut scene = Some(script);
+        while let Some(script) = scene {
+            scene = match &script.tls {
+                None => self.perform(&mut stream, script).await?,
+                // Seldom, and far larger than the rest.
+                Some(identity) => {
+                    stream = Box::pin(self.inside_tls(stream, identity, script)).await?;
+                    None
+                }
+            };
         }
         if script.end == End::Reset {
             SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
@@ -84,7 +90,11 @@ impl Theatre {
         Ok(stream.into_inner().0)
     }
 
-    async fn perform<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: &mut S, script: &Script) -> io::Result<()> {
+    /// Plays one scene, up to another that it leads to.
+    async fn perform<'a, S>(&self, stream: &mut S, script: &'a Script) -> io::Result<Option<&'a Script>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         for step in &script.steps {
             match step {
                 Step::Say(words) => say(stream, words).await?,
@@ -94,34 +104,42 @@ impl Theatre {
         }
         match &script.end {
             End::Dialogue(manner) => {
-                converse(stream, manner).await?;
-                close(stream).await
+                if let Some(behind) = converse(stream, manner).await? {
+                    return Ok(Some(behind));
+                }
+                close(stream).await?;
             }
-            End::Hold => hear_out(stream).await,
-            End::Close => close(stream).await,
-            End::Reset => Ok(()),
+            End::Hold => hear_out(stream).await?,
+            End::Close => close(stream).await?,
+            End::Reset => {}
         }
+        Ok(None)
     }
 }
 
-/// Answers until QUIT, or until the client has gone or said too much that is not understood.
-async fn converse<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, manner: &Manner) -> io::Result<()> {
-    let (mut commands, mut complaints) = (Commands::default(), 0);
+/// Answers until QUIT, until the client has gone or said too much that is not understood, or up to what is behind a door.
+async fn converse<'a, S>(stream: &mut S, manner: &'a Manner) -> io::Result<Option<&'a Script>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (mut lines, mut complaints) = (Lines::default(), 0);
     loop {
         let mut buffer = [0; 512];
         let count = stream.read(&mut buffer).await?;
         if count == 0 {
-            return Ok(());
+            return Ok(None);
         }
         let mut heard = &buffer[..count];
-        while let Some(command) = commands.next(&mut heard) {
-            match command {
-                Command::Quit => return say(stream, &manner.farewell).await,
-                Command::Other if complaints < MAX_COMPLAINTS => {
+        while let Some(line) = lines.next(&mut heard) {
+            match manner.reply(&line) {
+                Reply::Farewell(words) => return say(stream, words).await.map(|()| None),
+                Reply::Answer(words) => say(stream, words).await?,
+                Reply::Door(words, behind) => return say(stream, words).await.map(|()| Some(behind)),
+                Reply::Complaint(words) if complaints < MAX_COMPLAINTS => {
                     complaints += 1;
-                    say(stream, &manner.complaint).await?;
+                    say(stream, words).await?;
                 }
-                Command::Other => return say(stream, b"421 Too many errors\r\n").await,
+                Reply::Complaint(_) => return say(stream, b"421 Too many errors\r\n").await.map(|()| None),
             }
         }
     }

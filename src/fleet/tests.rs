@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::StreamExt;
 
 use super::*;
-use crate::observation::{CertificateStatus, Observation, Outcome, Protocol};
+use crate::observation::{CertificateStatus, Observation, Outcome, Protocol, TlsUse};
 use crate::{Family, Ports, Scan, Targets};
 
 /// A fleet that no other test has: several test programs may run at once.
@@ -93,6 +93,7 @@ fn sweep(roster: &Roster) -> Vec<Observation> {
         mail_greeting_timeout: Duration::from_secs(6),
         ftp_greeting_timeout: Duration::from_secs(6),
         concurrency: std::num::NonZeroUsize::new(200),
+        depth: roster.config.depth,
         ..crate::Config::default()
     };
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -118,6 +119,34 @@ fn every_row_is_true(config: Config) {
 #[cfg(target_os = "linux")]
 fn every_row_of_a_sweep_is_true() {
     every_row_is_true(config(1, 150));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn every_row_that_tells_features_is_true() {
+    every_row_is_true(Config { depth: Depth::Features, ..config(6, 100) });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn every_row_of_a_sweep_in_depth_is_true() {
+    every_row_is_true(Config { depth: Depth::Tls, ..config(7, 150) });
+}
+
+#[test]
+fn everything_is_answered_to_those_who_ask() {
+    for seed in 1..4 {
+        let roster = Roster::new(Config { seed, depth: Depth::Tls, ..Config::default() }).unwrap();
+        let answers: Vec<_> = roster.truths().flat_map(|truth| truth.answers).collect();
+        let uses: BTreeSet<_> = answers.iter().filter_map(|answer| answer.tls).map(TlsUse::as_str).collect();
+        let all = ["auth_tls", "failed", "implicit", "not_offered", "refused", "starttls"];
+        assert_eq!(uses.into_iter().collect::<Vec<_>>(), all);
+        let capabilities: BTreeSet<_> = answers.iter().flat_map(|answer| &answer.capabilities).collect();
+        let told = ["STARTTLS", "tls:AUTH PLAIN LOGIN", "tls:PROT", "HELO: nothing offered", "FEAT refused: 530"];
+        for item in told {
+            assert!(capabilities.contains(&item.to_owned()), "{seed}: {item}");
+        }
+    }
 }
 
 /// As on a system that has no other loopback address.
@@ -158,7 +187,7 @@ fn one_of(fleet: &Fleet, kind: Kind) -> (TcpStream, Truth) {
 fn servers_complain_take_leave_and_end_with_the_fleet() {
     let fleet = Roster::new(config(3, 60)).unwrap().start().unwrap();
     let (mut client, truth) = one_of(&fleet, Kind::Unnamed);
-    client.write_all(b"EHLO me\r\nQUIT\r\n").unwrap();
+    client.write_all(b"NOOP\r\nQUIT\r\n").unwrap();
     let mut said = Vec::new();
     client.read_to_end(&mut said).unwrap();
     let rest = said.strip_prefix(&truth.answers[0].banner[..]).unwrap();

@@ -41,7 +41,7 @@ pub struct Answer {
     pub hostname: Option<String>,
     /// The product that the greeting names.
     pub product: Option<Product>,
-    /// How TLS is used, where it comes first.
+    /// How TLS is used, where it comes first or is asked for.
     pub tls: Option<TlsUse>,
     /// The TLS version that the server chooses.
     pub tls_version: Option<&'static str>,
@@ -49,6 +49,10 @@ pub struct Answer {
     pub cert_names: Vec<String>,
     /// What is wrong with its certificate: the fleet's authority is nobody's root, so something always is.
     pub cert_status: Option<CertificateStatus>,
+    /// What the server says that it can do, where it is asked.
+    pub capabilities: Vec<String>,
+    /// The mechanisms of AUTH among that.
+    pub auth: Vec<String>,
 }
 
 /// A product as its greeting names it.
@@ -106,6 +110,8 @@ impl Answer {
             tls_version: None,
             cert_names: Vec::new(),
             cert_status: None,
+            capabilities: Vec::new(),
+            auth: Vec::new(),
         }
     }
 
@@ -121,6 +127,9 @@ impl Answer {
         let found = row.software.as_deref();
         let product = self.product.as_ref();
         let names = tls.and_then(|facts| facts.chain.first()).map_or(&[][..], |own| &own.names);
+        let dialogue = row.dialogue.as_deref();
+        let capabilities = dialogue.map_or(&[][..], |dialogue| &dialogue.capabilities);
+        let auth = dialogue.map_or(&[][..], |dialogue| &dialogue.auth);
         let after = row.received.bytes().get(row.greeting_len..).unwrap_or_default();
         let unasked = &after[..after.len().min(self.unasked.len())];
         let columns = [
@@ -156,6 +165,8 @@ impl Answer {
                 word(self.cert_status.map(CertificateStatus::as_str)),
                 word(tls.and_then(TlsFacts::status).map(CertificateStatus::as_str)),
             ),
+            ("capabilities", word(Some(self.capabilities.join("; "))), word(Some(capabilities.join("; ")))),
+            ("auth", word(Some(self.auth.join("; "))), word(Some(auth.join("; ")))),
         ];
         let wrong = columns.into_iter().filter(|(_, expected, got)| expected != got);
         wrong.map(|(column, expected, got)| Mistake { column, expected, got }).collect()
@@ -236,6 +247,10 @@ struct AnswerLine<'a> {
     cert_names: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     cert_status: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    capabilities: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    auth: &'a [String],
 }
 
 impl<'a> AnswerLine<'a> {
@@ -254,6 +269,8 @@ impl<'a> AnswerLine<'a> {
             tls_version: answer.tls_version,
             cert_names: &answer.cert_names,
             cert_status: answer.cert_status.map(CertificateStatus::as_str),
+            capabilities: &answer.capabilities,
+            auth: &answer.auth,
         }
     }
 }

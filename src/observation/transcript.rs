@@ -63,7 +63,17 @@ impl Transcript {
     pub fn push(&mut self, at: Duration, event: Event) {
         let size = match &event {
             Event::Said(bytes) | Event::Heard(bytes) => bytes.len(),
-            _ => 0,
+            Event::Dialled(_)
+            | Event::Connected
+            | Event::NotConnected(_)
+            | Event::Hello(_)
+            | Event::Secured(_)
+            | Event::WouldSpeak(_)
+            | Event::NotSecured(_)
+            | Event::Ended
+            | Event::Broken(_)
+            | Event::GaveUp
+            | Event::Closed => 0,
         };
         if self.bytes + size > Self::LIMIT || self.moments.len() >= Self::MAX_MOMENTS {
             self.truncated = true;

@@ -31,6 +31,14 @@ pub(super) fn row(row: &Observation, out: &mut String, scratch: &mut String) {
             push_chain(row, object.out, object.scratch);
         }
         if column == Column::TlsError
+            && let Some(facts) = row.tls.as_deref()
+        {
+            object.push("\"tls_alert\":", Cell::integer(facts.alert));
+            let flag = |set| if set { Cell::Flag } else { Cell::Empty };
+            object.push("\"tls_asks_for_certificate\":", flag(facts.asks_for_certificate));
+            object.push("\"tls_incomplete\":", flag(facts.incomplete));
+        }
+        if column == Column::TlsError
             && let Some(legacy) = row.tls.as_deref().and_then(|facts| facts.legacy.as_ref())
         {
             object.key("\"tls_legacy\":");
@@ -58,10 +66,12 @@ pub(super) fn row(row: &Observation, out: &mut String, scratch: &mut String) {
 fn push_legacy(legacy: &Legacy, out: &mut String, scratch: &mut String) {
     let mut object = Object::begin(out, scratch);
     match legacy {
-        Legacy::Accepted { version, cipher } => {
+        Legacy::Accepted { version, cipher, group } => {
             object.push("\"version\":", Cell::word(*version));
             object.push("\"cipher\":", Cell::text(cipher.as_deref()));
+            object.push("\"group\":", Cell::text(group.as_deref()));
         }
+        Legacy::Unknown(why) => object.push("\"unknown\":", Cell::text(Some(why))),
         Legacy::Refused(how) => object.push("\"refused\":", Cell::text(Some(how))),
     }
     object.end();

@@ -145,7 +145,9 @@ impl Column {
             Self::BannerHash => row.banner_hash.as_ref().map_or(Cell::Empty, Cell::Hash),
             Self::Truncated => {
                 let names_left_out = chain(row).first().is_some_and(|certificate| certificate.names_left_out > 0);
-                if row.received.is_truncated() || names_left_out { Cell::Flag } else { Cell::Empty }
+                let chain_left_out = row.tls.as_deref().is_some_and(|facts| facts.chain_left_out > 0);
+                let is_truncated = row.received.is_truncated() || names_left_out || chain_left_out;
+                if is_truncated { Cell::Flag } else { Cell::Empty }
             }
             Self::Attempts => Cell::integer((row.attempts > 0).then_some(row.attempts)),
             Self::Capabilities => dialogue(row, |dialogue| &dialogue.capabilities),

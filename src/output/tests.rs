@@ -93,6 +93,8 @@ fn full() -> Observation {
         tls: TlsUse::Implicit,
         alert: None,
         asks_for_certificate: false,
+        incomplete: false,
+        chain_left_out: 0,
         legacy: None,
         version: Some("TLSv1.3"),
         cipher: Some("TLS_AES_128_GCM_SHA256".into()),

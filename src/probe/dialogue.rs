@@ -32,8 +32,11 @@ const SECURITY_ACCEPTED: u16 = 234;
 /// No more of one answer is listened to.
 const MAX_ANSWER: usize = 256 * 1024;
 
+/// The codes that say yes to one of the commands here.
+const YES: [u16; 9] = [202, 211, 215, 220, 227, 229, 230, 234, 250];
+
 /// Why a dialogue ends before everything was asked.
-type BrokenOff = Cow<'static, str>;
+pub(super) type BrokenOff = Cow<'static, str>;
 
 impl<N: Network> Prober<N> {
     /// Asks what there is to be asked, and goes inside TLS where that is wanted and offered. Without a peer the connection
@@ -91,16 +94,29 @@ impl<N: Network> Prober<N> {
     /// Who we say we are: never what the peer is called, also where that is our own name.
     fn our_name(&self, peer: &Peer<N::Stream>, visit: &Visit<'_>) -> String {
         let is_theirs = |name: &&String| {
-            let said = peer.received().bytes().split(|byte| byte.is_ascii_whitespace() || *byte == b'-');
-            let known = visit.place.name.as_deref().map(str::as_bytes);
-            said.chain(known).any(|word| word.eq_ignore_ascii_case(name.as_bytes()))
+            let known = visit.place.name.as_deref().map(|name| name.trim_end_matches('.').as_bytes());
+            let lines = peer.received().bytes().split(|byte| *byte == b'\n');
+            // Behind the code and what stands between it and the text.
+            let texts = lines.map(|line| line.get(4..).unwrap_or_default());
+            let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+            let words = texts.flat_map(|text| text.split(move |byte| !is_of_name(byte)));
+            let words = words.map(|word| word.strip_suffix(b".").unwrap_or(word));
+            words.chain(known).any(|word| word.eq_ignore_ascii_case(name.as_bytes()))
         };
         let own = self.settings.ehlo_name.as_ref().filter(|name| !is_theirs(name)).cloned();
         own.unwrap_or_else(|| address_literal(peer.local_ip().unwrap_or(IpAddr::from([127, 0, 0, 1]))))
     }
 
-    /// Goes the way that was gone before, up to where a `ClientHello` is due; none where it does not lead there this time.
-    pub(super) async fn walk_to(&self, door: Door, peer: &mut Peer<N::Stream>, visit: &Visit<'_>) -> Option<()> {
+    /// Goes the way that was gone before, up to where a `ClientHello` is due.
+    ///
+    /// # Errors
+    /// Why it does not lead there this time.
+    pub(super) async fn walk_to(
+        &self,
+        door: Door,
+        peer: &mut Peer<N::Stream>,
+        visit: &Visit<'_>,
+    ) -> Result<(), BrokenOff> {
         let mut again = Observation::new(
             std::time::SystemTime::UNIX_EPOCH,
             Some(visit.place.ip),
@@ -109,22 +125,24 @@ impl<N: Network> Prober<N> {
             Outcome::Silent,
         );
         self.hear_greeting(peer, peer.ready(), &mut again).await;
-        if again.code != Some(READY) {
-            return None;
+        match again.code {
+            Some(READY) => {}
+            Some(code) => return Err(format!("greeted with {code}").into()),
+            None => return Err(again.outcome.as_str().into()),
         }
         let (patience, mut unused) = (self.patience(visit.place.service), Dialogue::default());
         let (reply, yes) = match door {
-            Door::Open => return Some(()),
+            Door::Open => return Ok(()),
             Door::Starttls => {
                 let name = self.our_name(peer, visit);
-                say_hello(peer, &name, patience, &mut unused).await.ok()?;
-                (ask(peer, "STARTTLS", patience, &mut unused).await.ok()?, READY)
+                say_hello(peer, &name, patience, &mut unused).await?;
+                (ask(peer, "STARTTLS", patience, &mut unused).await?, READY)
             }
             Door::Auth(mechanism) => {
-                (ask(peer, &format!("AUTH {mechanism}"), patience, &mut unused).await.ok()?, SECURITY_ACCEPTED)
+                (ask(peer, &format!("AUTH {mechanism}"), patience, &mut unused).await?, SECURITY_ACCEPTED)
             }
         };
-        (reply.code == yes).then_some(())
+        if reply.code == yes { Ok(()) } else { Err(format!("refused with {}", reply.code).into()) }
     }
 }
 
@@ -161,43 +179,68 @@ async fn ask<S: Stream>(
     patience: Duration,
     dialogue: &mut Dialogue,
 ) -> Result<Reply, BrokenOff> {
-    let deadline = Instant::now() + patience;
     dialogue.unasked.extend(peer.set_early(Vec::new()));
     peer.say(format!("{command}\r\n").as_bytes()).await;
-    let verb = || command.split(' ').next().unwrap_or_default();
-    let (mut reader, mut bytes, before) = (ReplyReader::default(), Vec::new(), peer.heard());
-    let mut keep = |part: &[u8]| bytes.extend(part.iter().take(Reply::LIMIT.saturating_sub(bytes.len())));
+    hear_answer(peer, command.split(' ').next().unwrap_or_default(), patience, dialogue).await
+}
+
+/// The answer to a command that was said. What cannot be one is told apart, and the next reply waited for.
+async fn hear_answer<S: Stream>(
+    peer: &mut Peer<S>,
+    verb: &str,
+    patience: Duration,
+    dialogue: &mut Dialogue,
+) -> Result<Reply, BrokenOff> {
+    let (deadline, before) = (Instant::now() + patience, peer.heard());
+    let (mut reader, mut bytes) = (ReplyReader::default(), Vec::new());
+    let mut chunk = peer.set_early(Vec::new());
     loop {
-        let take = |chunk: &[u8]| match reader.read(chunk) {
-            Progress::Complete { code, used } => {
-                keep(&chunk[..used]);
-                Some(Ok((code, chunk[used..].to_vec())))
+        let progress = reader.read(&chunk);
+        let used = if let Progress::Complete { used, .. } = progress { used } else { chunk.len() };
+        bytes.extend(chunk[..used].iter().take(Reply::LIMIT.saturating_sub(bytes.len())));
+        match progress {
+            Progress::Complete { code, .. } if is_stray(verb, code) => {
+                dialogue.unasked.append(&mut bytes);
+                chunk.drain(..used);
+                continue;
             }
-            Progress::Incomplete => {
-                keep(chunk);
-                None
-            }
-            Progress::NotAReply => Some(Err(())),
-        };
-        let heard = timeout_at(deadline, peer.hear(take)).await;
-        match heard {
-            Ok(Heard::Bytes(None)) if peer.heard() - before > MAX_ANSWER => {
-                return Err(format!("no end of the answer to {}", verb()).into());
-            }
-            Ok(Heard::Bytes(None)) => {}
-            Ok(Heard::Bytes(Some(Ok((code, early))))) => {
-                peer.set_early(early);
+            Progress::Complete { code, .. } => {
+                peer.set_early(chunk.split_off(used));
                 return Ok(Reply { code, bytes });
             }
-            Ok(Heard::Bytes(Some(Err(())))) => return Err(format!("no reply in answer to {}", verb()).into()),
-            Ok(Heard::End) => return Err(format!("closed in answer to {}", verb()).into()),
+            Progress::Incomplete if peer.heard() - before > MAX_ANSWER => {
+                return Err(format!("no end of the answer to {verb}").into());
+            }
+            Progress::Incomplete => {}
+            Progress::NotAReply => return Err(format!("no reply in answer to {verb}").into()),
+        }
+        chunk = match timeout_at(deadline, peer.hear(<[u8]>::to_vec)).await {
+            Ok(Heard::Bytes(bytes)) => bytes,
+            Ok(Heard::End) => return Err(format!("closed in answer to {verb}").into()),
             Ok(Heard::Broken(error)) => {
-                return Err(format!("{} in answer to {}", super::tls::break_reason(&error), verb()).into());
+                return Err(format!("{} in answer to {verb}", super::tls::break_reason(&error)).into());
             }
             Err(_) => {
                 peer.log().note(|| Event::GaveUp);
-                return Err(format!("no answer to {} in {} s", verb(), patience.as_secs()).into());
+                return Err(format!("no answer to {verb} in {} s", patience.as_secs()).into());
             }
-        }
+        };
     }
+}
+
+/// Whether a positive reply must belong to something else: a second greeting, or the late answer to what was asked before.
+/// Each command has one code for yes.
+fn is_stray(verb: &str, code: u16) -> bool {
+    let yes: &[u16] = match verb {
+        "EHLO" | "HELO" => &[250],
+        "STARTTLS" => &[220],
+        "FEAT" => &[211],
+        "SYST" => &[215],
+        "AUTH" => &[234],
+        "USER" | "PASS" => &[230, 202],
+        "PASV" => &[227],
+        "EPSV" => &[229],
+        _ => return false,
+    };
+    YES.contains(&code) && !yes.contains(&code)
 }

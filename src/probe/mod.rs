@@ -205,7 +205,8 @@ impl<N: Network> Prober<N> {
                 }
             };
         }
-        let over = matches!(observation.outcome, Outcome::Closed | Outcome::Reset | Outcome::TlsFailed);
+        let over =
+            peer.has_ended() || matches!(observation.outcome, Outcome::Closed | Outcome::Reset | Outcome::TlsFailed);
         let parting = if over { None } else { self.take_leave(&mut peer, observation).await };
         let (link, talk) = peer.into_parts();
         if parting.is_none() {

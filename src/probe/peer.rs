@@ -47,6 +47,8 @@ pub(super) struct Talk {
     heard: usize,
     /// What came after the last reply that was taken.
     early: Vec<u8>,
+    /// Whether FIN came or the connection broke.
+    ended: bool,
     log: Log,
 }
 
@@ -62,7 +64,7 @@ pub(super) enum Heard<T> {
 
 impl<S: Stream> Peer<S> {
     pub(super) fn new(link: Link<S>, begun: Instant, ready: Instant, log: Log) -> Self {
-        let talk = Talk { begun, ready, received: Received::default(), heard: 0, early: Vec::new(), log };
+        let talk = Talk { begun, ready, received: Received::default(), heard: 0, early: Vec::new(), ended: false, log };
         Self { link, talk }
     }
 
@@ -85,6 +87,7 @@ impl<S: Stream> Peer<S> {
                 // TLS that ends without close_notify: common, and no news (RFC 8446 §6.1 asks for it in vain).
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(self.end()),
                 Err(error) => {
+                    self.talk.ended = true;
                     self.talk.log.note(|| Event::Broken(super::tls::break_reason(&error)));
                     Poll::Ready(Heard::Broken(error))
                 }
@@ -93,7 +96,8 @@ impl<S: Stream> Peer<S> {
         .await
     }
 
-    fn end<T>(&self) -> Heard<T> {
+    fn end<T>(&mut self) -> Heard<T> {
+        self.talk.ended = true;
         self.talk.log.note(|| Event::Ended);
         Heard::End
     }
@@ -123,6 +127,11 @@ impl<S: Stream> Peer<S> {
     /// Sets aside what came after a reply; gives back what was there before.
     pub(super) fn set_early(&mut self, bytes: Vec<u8>) -> Vec<u8> {
         std::mem::replace(&mut self.talk.early, bytes)
+    }
+
+    /// Whether there is nobody left to talk to.
+    pub(super) fn has_ended(&self) -> bool {
+        self.talk.ended
     }
 
     /// Our own address on this connection.

@@ -4,9 +4,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::dial::{Dialled, NoConnection, Turn};
+use super::dial::{Dialled, Turn};
+use super::dialogue::BrokenOff;
 use super::legacy;
 use super::network::Network;
 use super::peer::{Link, Peer};
@@ -14,6 +15,9 @@ use super::tls::{Handshake, Hello, Refusal, Server};
 use super::{Prober, Visit};
 use crate::config::Depth;
 use crate::observation::{Event, Legacy, Observation, Outcome, TlsFacts, TlsUse};
+
+/// How long all further connections of one question may take together; each has deadlines of its own.
+const FURTHER: Duration = Duration::from_secs(60);
 
 /// What stands before the handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +63,7 @@ pub(super) enum Secured<S> {
 
 /// When the connection was begun that a row is about.
 #[derive(Debug, Clone, Copy)]
-struct Begun {
+pub(super) struct Begun {
     time: SystemTime,
     at: Instant,
     /// How long it took.
@@ -99,7 +103,7 @@ impl<N: Network> Prober<N> {
                 }
                 // What we asked next would stand on the same line as our hello: to talk takes a connection without one.
                 peer.finish().await;
-                let Some((stream, anew)) = self.reach(Door::Open, visit, observation).await else {
+                let Ok((stream, anew)) = self.reach(Door::Open, visit, observation).await else {
                     return Some(peer);
                 };
                 (observation.time, observation.connect) = (anew.time, Some(anew.connect));
@@ -124,6 +128,7 @@ impl<N: Network> Prober<N> {
         let (ip, name) = (visit.place.ip, visit.place.name.as_deref());
         let mut server = Server { ip, name, sni: name.is_some(), tls: door.leads_to() };
         let (mut hello, mut again) = (Hello::Modern, None);
+        let until = Instant::now() + FURTHER;
         observation.tls = None;
         loop {
             let started = Instant::now();
@@ -136,7 +141,9 @@ impl<N: Network> Prober<N> {
                     return (Secured::Inside(link), again);
                 }
                 Handshake::Plain(stream, bytes) => {
-                    let mut facts = TlsFacts::new(TlsUse::NotOffered);
+                    // Who has just agreed to TLS offers it, and breaks it.
+                    let is_offered = door != Door::Open;
+                    let mut facts = TlsFacts::new(if is_offered { TlsUse::Failed } else { TlsUse::NotOffered });
                     facts.error = Some("plain text in answer to a ClientHello".into());
                     visit.log.note(|| Event::NotSecured("plain text in answer".into()));
                     observation.tls = Some(Box::new(facts));
@@ -149,12 +156,20 @@ impl<N: Network> Prober<N> {
                     (refusal, by_alert)
                 }
             };
+            // Who hangs up where TLS is but a guess need not be asked again.
+            let is_guess = door == Door::Open && !visit.place.service.is_implicit_tls();
+            let refusal = if is_guess && !by_alert { Refusal::Other } else { refusal };
             match (refusal, hello.older(by_alert)) {
                 (Refusal::UnknownName, _) if server.sni => server.sni = false,
                 (Refusal::TooModern, Some(older)) => hello = older,
                 (Refusal::UnknownName | Refusal::TooModern | Refusal::Other, _) => break,
             }
-            let Some((anew, begun)) = self.reach(door, visit, observation).await else { break };
+            let Ok(Ok((anew, begun))) = timeout_at(until, self.reach(door, visit, observation)).await else {
+                if let Some(facts) = &mut observation.tls {
+                    facts.incomplete = true;
+                }
+                break;
+            };
             stream = anew;
             again = Some(begun);
         }
@@ -192,56 +207,89 @@ impl<N: Network> Prober<N> {
     }
 
     /// Another connection, up to where a `ClientHello` is due.
-    async fn reach(&self, door: Door, visit: &Visit<'_>, observation: &mut Observation) -> Option<(N::Stream, Begun)> {
-        let dialled = self.dial(visit.place.address(), true, Turn::Further, &visit.log).await?;
+    ///
+    /// # Errors
+    /// Why there is none, or why it does not lead there.
+    pub(super) async fn reach(
+        &self,
+        door: Door,
+        visit: &Visit<'_>,
+        observation: &mut Observation,
+    ) -> Result<(N::Stream, Begun), BrokenOff> {
+        let dialled = self.dial(visit.place.address(), true, Turn::Further, &visit.log).await;
+        let dialled = dialled.ok_or("the scan was stopped")?;
         observation.attempts += dialled.attempts;
         let Dialled { time, begun, result, .. } = dialled;
         let stream = match result {
             Ok(stream) => stream,
-            Err(NoConnection { outcome, .. }) => {
-                if outcome == Outcome::Refused {
+            Err(failure) => {
+                if failure.outcome == Outcome::Refused {
                     // It took the first connection.
                     self.agenda.pushed_back(visit.place.ip);
                 }
-                return None;
+                return Err(failure.to_string().into());
             }
         };
         let begun = Begun { time, at: begun, connect: begun.elapsed() };
         if door == Door::Open {
-            return Some((stream, begun));
+            return Ok((stream, begun));
         }
         let mut peer = Peer::new(Link::Plain(stream), begun.at, Instant::now(), visit.log.clone());
-        self.walk_to(door, &mut peer, visit).await?;
-        match peer.into_parts().0 {
-            Link::Plain(stream) => Some((stream, begun)),
-            Link::Tls(_) | Link::Legacy(_) => None,
+        if let Err(why) = self.walk_to(door, &mut peer, visit).await {
+            self.part(&mut peer, visit).await;
+            return Err(why);
         }
+        match peer.into_parts().0 {
+            Link::Plain(stream) => Ok((stream, begun)),
+            Link::Tls(_) | Link::Legacy(_) => Err("inside TLS already".into()),
+        }
+    }
+
+    /// Leaves a connection that led nowhere.
+    pub(super) async fn part(&self, peer: &mut Peer<N::Stream>, visit: &Visit<'_>) {
+        if peer.received().bytes().starts_with(b"421") {
+            self.agenda.pushed_back(visit.place.ip);
+        }
+        if !peer.has_ended() {
+            peer.say(b"QUIT\r\n").await;
+            peer.finish().await;
+        }
+        visit.log.note(|| Event::Closed);
     }
 
     /// Asks on a connection of its own whether a server that speaks modern TLS would also speak that of the past.
     pub(super) async fn ask_for_old_tls(&self, visit: &Visit<'_>, observation: &mut Observation) {
         let Some(door) = Door::of(observation) else { return };
-        let mut name = visit.place.name.as_deref();
-        let legacy = loop {
-            let Some((stream, _)) = self.reach(door, visit, observation).await else { return };
-            visit.log.note(|| Event::Hello(Hello::Older(legacy::Hello::Old).as_str()));
-            let deadline = Instant::now() + self.settings.tls_timeout;
-            match self.tls.ask_for_old(stream, name, deadline).await {
-                Some(legacy) => break legacy,
-                None => name = None,
-            }
-            visit.log.note(|| Event::Closed);
-        };
+        let asked = timeout(FURTHER, self.ask_behind(door, visit, observation)).await;
+        let legacy = asked.unwrap_or_else(|_| Legacy::Unknown("no end of it in time".into()));
         visit.log.note(|| match &legacy {
-            Legacy::Accepted { version, cipher } => {
-                let words = [*version, cipher.as_deref()];
+            Legacy::Accepted { version, cipher, group } => {
+                let words = [*version, cipher.as_deref(), group.as_deref()];
                 Event::WouldSpeak(words.into_iter().flatten().collect::<Vec<_>>().join(" "))
             }
-            Legacy::Refused(how) => Event::NotSecured(how.clone()),
+            Legacy::Refused(how) | Legacy::Unknown(how) => Event::NotSecured(how.clone()),
         });
         visit.log.note(|| Event::Closed);
         if let Some(facts) = observation.tls.as_deref_mut() {
             facts.legacy = Some(legacy);
+        }
+    }
+
+    /// One such question, with the server's name, and without it where the server does not know it.
+    async fn ask_behind(&self, door: Door, visit: &Visit<'_>, observation: &mut Observation) -> Legacy {
+        let mut name = visit.place.name.as_deref();
+        loop {
+            let stream = match self.reach(door, visit, observation).await {
+                Ok((stream, _)) => stream,
+                Err(why) => return Legacy::Unknown(why),
+            };
+            visit.log.note(|| Event::Hello(Hello::Older(legacy::Hello::Old).as_str()));
+            let deadline = Instant::now() + self.settings.tls_timeout;
+            match self.tls.ask_for_old(stream, name, deadline).await {
+                Some(legacy) => return legacy,
+                None => name = None,
+            }
+            visit.log.note(|| Event::Closed);
         }
     }
 }
@@ -257,7 +305,9 @@ fn learn(known: &mut Option<Box<TlsFacts>>, facts: Box<TlsFacts>) {
         known.error = Some(facts.error.as_ref().map_or(before.clone(), |error| format!("{before}; {error}").into()));
         (known.version, known.cipher, known.group) = (facts.version, facts.cipher, facts.group);
     }
+    known.asks_for_certificate |= facts.asks_for_certificate;
+    known.alert = known.alert.or(facts.alert);
     if known.chain.is_empty() {
-        (known.chain, known.verdict) = (facts.chain, facts.verdict);
+        (known.chain, known.chain_left_out, known.verdict) = (facts.chain, facts.chain_left_out, facts.verdict);
     }
 }

@@ -186,8 +186,8 @@ async fn play(what: &str, scene: Scene) {
     let status = tls.and_then(crate::observation::TlsFacts::status).map(crate::observation::CertificateStatus::as_str);
     assert_eq!(status, expected.cert_status.as_deref(), "cert_status of {what}");
     let legacy = tls.and_then(|facts| facts.legacy.clone()).map(|legacy| match legacy {
-        Legacy::Refused(how) => how.into_owned(),
-        Legacy::Accepted { version, cipher } => format!("{version:?} {cipher:?}"),
+        Legacy::Refused(how) | Legacy::Unknown(how) => how.into_owned(),
+        Legacy::Accepted { version, cipher, .. } => format!("{version:?} {cipher:?}"),
     });
     assert_eq!(legacy, expected.legacy, "TLS of the past with {what}");
     if let Some(dialled) = expected.dialled {

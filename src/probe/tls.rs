@@ -14,9 +14,9 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use rustls::AlertDescription;
 use rustls::client::ClientConfig;
 use rustls::crypto::{CryptoProvider, ring};
+use rustls::{AlertDescription, PeerIncompatible};
 use tokio::time::Instant;
 
 pub(super) use self::sniffer::Sniffer;
@@ -144,6 +144,9 @@ pub(super) fn reason(error: &io::Error) -> Cow<'static, str> {
         Some(rustls::Error::AlertReceived(alert)) => {
             format!("alert {} {}", u8::from(*alert), alert_name(*alert)).into()
         }
+        Some(rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)) => {
+            "the server speaks neither TLS 1.2 nor 1.3".into()
+        }
         Some(error) => error.to_string().into(),
         None => match error.kind() {
             io::ErrorKind::UnexpectedEof => "closed during the handshake".into(),
@@ -166,16 +169,43 @@ fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
 
 /// An alert as IANA's registry "TLS Alerts" writes it: `handshake_failure`.
 fn alert_name(alert: AlertDescription) -> String {
-    // The one word that the library spells otherwise.
-    if alert == AlertDescription::UnrecognisedName {
-        return "unrecognized_name".to_owned();
+    // The words that the library spells otherwise.
+    match alert {
+        AlertDescription::UnrecognisedName => return "unrecognized_name".to_owned(),
+        AlertDescription::EncryptedClientHelloRequired => return "ech_required".to_owned(),
+        _ => {}
     }
+    let word = format!("{alert:?}");
+    let is_lower =
+        |index: Option<usize>| index.and_then(|index| word.as_bytes().get(index)).is_some_and(u8::is_ascii_lowercase);
     let mut name = String::new();
-    for (index, character) in format!("{alert:?}").chars().enumerate() {
-        if character.is_ascii_uppercase() && index > 0 {
+    for (index, character) in word.char_indices() {
+        // A word begins: after a small letter, or before one, as in `UnknownPSKIdentity`.
+        let begins = is_lower(index.checked_sub(1)) || is_lower(Some(index + 1));
+        if character.is_ascii_uppercase() && index > 0 && begins {
             name.push('_');
         }
         name.push(character.to_ascii_lowercase());
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alerts_are_named_as_iana_does() {
+        let table = [
+            (AlertDescription::HandshakeFailure, "handshake_failure"),
+            (AlertDescription::BadRecordMac, "bad_record_mac"),
+            (AlertDescription::UnknownCA, "unknown_ca"),
+            (AlertDescription::UnknownPSKIdentity, "unknown_psk_identity"),
+            (AlertDescription::UnrecognisedName, "unrecognized_name"),
+            (AlertDescription::EncryptedClientHelloRequired, "ech_required"),
+        ];
+        for (alert, name) in table {
+            assert_eq!(alert_name(alert), name);
+        }
+    }
 }

@@ -66,6 +66,20 @@ fn the_demo_finds_everything_and_the_same_once_more() {
 }
 
 #[test]
+fn the_demo_in_depth() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = demo_in(folder.path(), &format!("--hosts 40 --depth tls --at {}", place(5)));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("200 found, 0 missed, 0 misnamed"), "{}", ended.stderr);
+    assert!(ended.stderr.contains(" --depth tls -o "), "{}", ended.stderr);
+    let rows = rows_in(&folder.path().join("hailer-demo.ndjson"));
+    for tls in ["starttls", "auth_tls", "implicit"] {
+        let found = rows.iter().any(|row| row["tls"] == tls && row["capabilities"].is_array());
+        assert!(found, "{tls}");
+    }
+}
+
+#[test]
 fn the_demo_on_one_address() {
     let folder = tempfile::tempdir().unwrap();
     let ended = demo_in(folder.path(), &format!("--hosts 20 --seed 7 --one-address --at {} -o rows.csv", place(1)));

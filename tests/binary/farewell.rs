@@ -96,15 +96,17 @@ fn silence_ends_with_fin_at_the_deadline() {
 #[test]
 fn a_handshake_that_fails_ends_with_fin() {
     let alert = say(b"\x15\x03\x01\x00\x02\x02\x28");
+    // Who refuses a modern hello is asked with older ones, each on a connection of its own.
     let table = [
-        ("stalled", vec![Step::HearEnd]),
-        ("refused", vec![Step::HearRecord, alert, Step::HearEnd]),
-        ("not understood", vec![Step::HearRecord, say(b"\x16\x03\x03\x00\x04junk"), Step::HearEnd]),
+        ("stalled", 1, vec![Step::HearEnd]),
+        ("refused", 4, vec![Step::HearRecord, alert, Step::HearEnd]),
+        ("not understood", 1, vec![Step::HearRecord, say(b"\x16\x03\x03\x00\x04junk"), Step::HearEnd]),
     ];
-    let peers = table.map(|(name, steps)| (name, Peer::new(steps)));
-    let words = peers.iter().map(|(_, peer)| peer.target("smtps")).chain(["--tls-timeout=500ms".to_owned()]);
+    let peers = table.map(|(name, connections, steps)| (name, connections, Peer::new(steps)));
+    let words = peers.iter().map(|(.., peer)| peer.target("smtps")).chain(["--tls-timeout=500ms".to_owned()]);
     assert_eq!(run(&mut scan(words)).rows().len(), peers.len());
-    for (name, peer) in peers {
-        assert_eq!((peer.report().end, peer.connections()), (End::Fin, 1), "{name}");
+    for (name, connections, peer) in peers {
+        let ends: Vec<_> = peer.reports(connections).into_iter().map(|report| report.end).collect();
+        assert_eq!((ends, peer.connections()), (vec![End::Fin; connections], connections), "{name}");
     }
 }

@@ -19,6 +19,8 @@ mod delayed;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod depth;
+#[cfg(test)]
 #[path = "../../src/target/dns_server.rs"]
 mod dns_server;
 #[cfg(test)]
@@ -44,6 +46,8 @@ mod namespaces;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod old_tls;
+#[cfg(test)]
 mod outcomes;
 #[cfg(test)]
 mod outputs;
@@ -59,6 +63,8 @@ mod relay;
 mod resume;
 #[cfg(test)]
 mod shards;
+#[cfg(test)]
+mod talkers;
 #[cfg(test)]
 mod usage;
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! How a host is gone about: one connection at a time unless told, and what says that it is busy is left alone.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::Signal::{SIGINT, SIGKILL};
 use serde_json::{Value, json};
 
+use super::depth::mail;
 use super::peers::{Gate, Peer, Step, listen, polite};
 use super::program::{Running, Watched, differences, rows_in, run, scan};
 
@@ -137,4 +139,71 @@ fn who_is_busy_is_asked_again_where_a_scan_goes_on() {
     let [row] = &rows[..] else { panic!("{rows:?}") };
     assert_eq!(differences(row, &json!({"outcome": "greeted", "code": 220, "attempts": 1})), [""; 0]);
     assert_eq!(peer.connections(), 2);
+}
+
+/// The connections to one host, over all its ports.
+struct Visits {
+    epoll: Epoll,
+    known: Watched<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    connections: Vec<TcpStream>,
+    overlapped: bool,
+}
+
+impl Visits {
+    fn new() -> Self {
+        Self { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap(), known: Watched::default() }
+    }
+
+    /// Notes a connection, and whether the client had sent its FIN on all that were before. On loopback that has come if
+    /// it was sent.
+    fn note(&self, stream: &TcpStream) {
+        self.known.change(|known| {
+            let mut events = [EpollEvent::empty(); 64];
+            let ended = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap();
+            known.overlapped |= ended < known.connections.len();
+            let stream = stream.try_clone().unwrap();
+            self.epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLRDHUP, 0)).unwrap();
+            known.connections.push(stream);
+        });
+    }
+}
+
+/// A scan of four ports of one host, which all greet once the gate is open.
+fn scan_of_a_host(options: &str, until: impl FnOnce(&Visits, &Gate)) -> (Vec<Value>, Known) {
+    let (host, gate, first) = (Arc::new(Visits::new()), Gate::default(), listen());
+    let ip = first.local_addr().unwrap().ip();
+    let listeners = std::iter::once(first).chain((1..4).map(|_| TcpListener::bind((ip, 0)).unwrap()));
+    let peers = listeners.map(|listener| {
+        let (talker, host) = (mail().held_by(&gate), Arc::clone(&host));
+        Peer::serve(listener, move |stream| {
+            host.note(&stream);
+            talker.serve_on(stream)
+        })
+    });
+    let peers: Vec<_> = peers.collect();
+    let words = peers.iter().map(|peer| peer.target("submission"));
+    let running = Running::start(scan(words).args(options.split(' ')));
+    until(&host, &gate);
+    let rows = running.end().rows();
+    let known = std::mem::take(&mut *host.known.now());
+    (rows, known)
+}
+
+#[test]
+fn further_connections_to_a_host_wait_for_the_one_before() {
+    let (rows, known) = scan_of_a_host("--depth tls", |_, gate| gate.open());
+    assert!(rows.len() == 4 && rows.iter().all(|row| row["attempts"] == 2), "{rows:?}");
+    assert_eq!(known.connections.len(), 8);
+    assert!(!known.overlapped);
+
+    let (rows, known) = scan_of_a_host("--depth tls --per-host 4", |host, gate| {
+        drop(host.known.once("four connections", |known| known.connections.len() == 4));
+        gate.open();
+    });
+    assert_eq!((rows.len(), known.connections.len()), (4, 8));
+    assert!(known.overlapped, "it would be seen");
 }

@@ -23,7 +23,7 @@ fn assert_rows(cases: &[Case], options: &[&str]) {
         let row = row_of(&rows, peer.address);
         let mut differences = differences(row, expected);
         for (key, value) in [("service", Value::from(*service)), ("attempts", 1.into())] {
-            if row[key] != value {
+            if expected.get(key).is_none() && row[key] != value {
                 differences.push(format!("{key} should be {value}"));
             }
         }
@@ -166,9 +166,10 @@ fn judged_by_roots_of_ones_own() {
 
 #[test]
 fn no_handshake() {
-    let failed = |detail: &str, tls: &str| {
+    // Who refuses a modern hello is asked with older ones: two, or three where an alert says that it understood.
+    let failed = |detail: &str, tls: &str, attempts: u32| {
         json!({"outcome": "tls_failed", "detail": detail, "tls": tls, "tls_error": detail, "tls_version": null,
-            "code": null, "banner": null, "cert_status": null})
+            "code": null, "banner": null, "cert_status": null, "attempts": attempts})
     };
     let alert = say(b"\x15\x03\x01\x00\x02\x02\x28");
     let plain = json!({"outcome": "greeted", "code": 220, "banner": r"220 ready\r\n", "tls": "not_offered",
@@ -179,15 +180,20 @@ fn no_handshake() {
             "alert",
             Peer::new([Step::HearRecord, alert, Step::HearEnd]),
             "smtps",
-            failed("alert 40 handshake_failure", "refused"),
+            failed("alert 40 handshake_failure", "refused", 4),
         ),
-        ("closed", Peer::new([Step::HearRecord]), "ftps", failed("closed during the handshake", "refused")),
-        ("reset", Peer::new([Step::HearRecord, Step::Reset]), "smtps", failed("reset during the handshake", "refused")),
+        ("closed", Peer::new([Step::HearRecord]), "ftps", failed("closed during the handshake", "refused", 3)),
+        (
+            "reset",
+            Peer::new([Step::HearRecord, Step::Reset]),
+            "smtps",
+            failed("reset during the handshake", "refused", 3),
+        ),
         (
             "half a record, then closed",
             Peer::new([Step::HearRecord, say(b"\x16\x03\x03\x00\x40half")]),
             "smtps",
-            failed("closed during the handshake", "failed"),
+            failed("closed during the handshake", "failed", 1),
         ),
         ("plain text", Peer::new(polite("220 ready\r\n")), "ftps", plain.clone()),
         (
@@ -199,7 +205,7 @@ fn no_handshake() {
         ("another protocol", Peer::new([say("SSH-2.0-x\r\n"), Step::HearEnd]), "smtps", foreign),
     ];
     assert_rows(&cases, &[]);
-    let stalled = failed("stalled: no end of the handshake before the deadline", "failed");
+    let stalled = failed("stalled: no end of the handshake before the deadline", "failed", 1);
     assert_rows(&[("stalled", Peer::new([Step::HearEnd]), "smtps", stalled)], &["--tls-timeout=500ms"]);
 }
 

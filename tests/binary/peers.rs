@@ -52,7 +52,7 @@ impl Gate {
         self.0.change(|open| *open = true);
     }
 
-    fn pass(&self) {
+    pub(crate) fn pass(&self) {
         drop(self.0.once("a gate to open", |open| *open));
     }
 }
@@ -81,7 +81,8 @@ pub(crate) enum End {
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     connections: Arc<Watched<usize>>,
-    reports: Arc<Watched<Vec<Report>>>,
+    /// Each with the place of its connection.
+    reports: Arc<Watched<Vec<(usize, Report)>>>,
 }
 
 impl Peer {
@@ -124,18 +125,22 @@ impl Peer {
     }
 
     /// Serves each connection on a thread of its own.
-    fn serve(listener: TcpListener, serve: impl Fn(TcpStream) -> Report + Send + Sync + 'static) -> Self {
+    pub(crate) fn serve(listener: TcpListener, serve: impl Fn(TcpStream) -> Report + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().unwrap();
-        let (connections, reports) = (Arc::<Watched<usize>>::default(), Arc::<Watched<Vec<Report>>>::default());
+        let (connections, reports) = (Arc::<Watched<usize>>::default(), Arc::<Watched<Vec<_>>>::default());
         let (counted, reported, serve) = (Arc::clone(&connections), Arc::clone(&reports), Arc::new(serve));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let stream = stream.unwrap();
-                counted.change(|count| *count += 1);
+                let mut place = 0;
+                counted.change(|count| {
+                    *count += 1;
+                    place = *count;
+                });
                 let (serve, reported) = (Arc::clone(&serve), Arc::clone(&reported));
                 thread::spawn(move || {
                     let report = serve(stream);
-                    reported.change(|reports| reports.push(report));
+                    reported.change(|reports| reports.push((place, report)));
                 });
             }
         });
@@ -162,7 +167,15 @@ impl Peer {
 
     /// What was seen on the first connection, once that is over.
     pub(crate) fn report(&self) -> Report {
-        self.reports.once("a connection to be over", |reports| !reports.is_empty())[0].clone()
+        self.reports(1)[0].clone()
+    }
+
+    /// What was seen on so many connections, once they are over, in the order in which they were begun.
+    pub(crate) fn reports(&self, number: usize) -> Vec<Report> {
+        let over = self.reports.once(&format!("{number} connections to be over"), |reports| reports.len() >= number);
+        let mut reports = over.clone();
+        reports.sort_by_key(|(place, _)| *place);
+        reports.into_iter().map(|(_, report)| report).collect()
     }
 }
 
@@ -176,7 +189,8 @@ pub(crate) fn listen_on(port: u16) -> TcpListener {
     TcpListener::bind((own_address(), port)).unwrap()
 }
 
-fn own_address() -> Ipv4Addr {
+/// An address that no other test uses.
+pub(crate) fn own_address() -> Ipv4Addr {
     static NEXT: AtomicU16 = AtomicU16::new(1);
     let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
     Ipv4Addr::new(127, 77, high, low)
@@ -221,7 +235,7 @@ fn take(step: &Step, stream: &mut (impl Read + Write), socket: &TcpStream, heard
     }
 }
 
-fn hear(stream: &mut impl Read, heard: &mut Vec<u8>, enough: impl Fn(&[u8]) -> bool) -> Result<(), End> {
+pub(crate) fn hear(stream: &mut impl Read, heard: &mut Vec<u8>, enough: impl Fn(&[u8]) -> bool) -> Result<(), End> {
     let mut chunk = [0; 4096];
     while !enough(heard) {
         match stream.read(&mut chunk).map_err(broken)? {
@@ -233,7 +247,7 @@ fn hear(stream: &mut impl Read, heard: &mut Vec<u8>, enough: impl Fn(&[u8]) -> b
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn broken(error: std::io::Error) -> End {
+pub(crate) fn broken(error: std::io::Error) -> End {
     End::Broken(error.kind())
 }
 
@@ -241,7 +255,7 @@ fn broken(error: std::io::Error) -> End {
 pub(crate) const NAMES: [&str; 2] = ["mail.example", "mx.example"];
 
 /// With a certificate of its own, which is shown as PEM.
-fn tls_config() -> (Arc<ServerConfig>, String) {
+pub(crate) fn tls_config() -> (Arc<ServerConfig>, String) {
     let mut params = CertificateParams::new(NAMES.map(str::to_owned)).unwrap();
     params.distinguished_name.push(DnType::CommonName, NAMES[0]);
     let key = KeyPair::generate().unwrap();

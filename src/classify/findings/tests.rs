@@ -239,7 +239,7 @@ fn starttls_that_does_not_work() {
         with_tls(row, TlsFacts { error: Some("alert 80".into()), legacy, ..TlsFacts::new(tls) })
     };
     let refused = Some(Legacy::Refused("alert 70".into()));
-    let old = Some(Legacy::Accepted { version: Some("TLSv1.0"), cipher: None });
+    let old = Some(Legacy::Accepted { version: Some("TLSv1.0"), cipher: None, group: None });
     let mut wants_certificate = upgraded("220 go", TlsUse::Refused, None);
     wants_certificate.tls.as_mut().unwrap().asks_for_certificate = true;
     let injected = |bytes: &[u8]| talked(Smtp, Dialogue { injected: bytes.to_vec(), ..Dialogue::default() });
@@ -267,9 +267,10 @@ fn tls_in_the_wrong_place() {
     let mut spoke_tls = ended(Smtp, Outcome::OtherProtocol);
     spoke_tls.protocol = Some(Protocol::Tls);
     let plain = || TlsFacts::new(TlsUse::NotOffered);
-    let old = Some(Legacy::Accepted { version: Some("SSLv3"), cipher: None });
+    let old = Some(Legacy::Accepted { version: Some("SSLv3"), cipher: None, group: None });
     let mut wants_certificate = tls_failed(TlsUse::Refused, None);
     wants_certificate.tls.as_mut().unwrap().asks_for_certificate = true;
+    let incomplete = TlsFacts { incomplete: true, ..TlsFacts::new(TlsUse::Refused) };
     // The server chose, and we could not go on.
     let chose = |version, cipher: &str| {
         let cipher = Some(cipher.to_owned());
@@ -281,6 +282,7 @@ fn tls_in_the_wrong_place() {
         (chose("SSLv3", "TLS_RSA_WITH_AES_128_CBC_SHA"), "high legacy_tls: SSLv3 with TLS_RSA_WITH_AES_128_CBC_SHA"),
         (chose("TLSv1.2", "TLS_RSA_WITH_RC4_128_SHA"), "high weak_cipher: TLS_RSA_WITH_RC4_128_SHA: RC4"),
         (chose("TLSv1.2", "TLS_DHE_DSS_WITH_AES_128_CBC_SHA"), ""),
+        (with_tls(ended(Smtps, Outcome::TlsFailed), incomplete), ""),
         (tls_failed(TlsUse::Refused, old), "high legacy_tls: SSLv3"),
         (wants_certificate, ""),
         (with_tls(ended(Smtps, Outcome::Silent), plain()), "low open_but_silent"),
@@ -302,7 +304,7 @@ fn session(version: &'static str, cipher: &str, group: &str) -> TlsFacts {
 fn old_versions_and_weak_suites() {
     let modern = || session("TLSv1.3", "TLS_AES_128_GCM_SHA256", "X25519");
     let behind = |version, cipher: &str| {
-        let legacy = Some(Legacy::Accepted { version: Some(version), cipher: Some(cipher.to_owned()) });
+        let legacy = Some(Legacy::Accepted { version: Some(version), cipher: Some(cipher.to_owned()), group: None });
         with_tls(greeted(Smtps, "220 ready\r\n"), TlsFacts { legacy, ..modern() })
     };
     let aes = "TLS_RSA_WITH_AES_128_CBC_SHA";
@@ -341,6 +343,11 @@ fn old_versions_and_weak_suites() {
     ] {
         assert_each([(row(session("TLSv1.2", suite, "")), expected)]);
     }
+    let mut old_group = behind("TLSv1.1", "TLS_DHE_RSA_WITH_AES_128_CBC_SHA");
+    if let Some(Legacy::Accepted { group, .. }) = &mut old_group.tls.as_mut().unwrap().legacy {
+        *group = Some("DH 1024".into());
+    }
+    assert!(told(&old_group).contains(&"medium weak_cipher: DH 1024".to_owned()));
     // The worse of two is told; of equals the session's.
     let mut both = behind("TLSv1.0", "TLS_RSA_WITH_RC4_128_SHA");
     both.tls.as_mut().unwrap().cipher = Some("TLS_RSA_WITH_3DES_EDE_CBC_SHA".into());

@@ -22,10 +22,11 @@ pub(super) fn tls_broken(row: &Observation) -> Option<Seen> {
 }
 
 /// Whether others may well come to a session where we came to none: who speaks the old version or the weak suite that
-/// the server chose (which [`legacy_tls`] and [`weak_cipher`] tell), or has a certificate that it asks for.
+/// the server chose (which [`legacy_tls`] and [`weak_cipher`] tell), or has a certificate that it asks for. Nor is it
+/// known that nobody does where not everything was tried.
 pub(super) fn may_serve(facts: &TlsFacts) -> bool {
     let speaks_old = matches!(facts.legacy, Some(Legacy::Accepted { .. }));
-    facts.version.is_some() || speaks_old || facts.asks_for_certificate
+    facts.version.is_some() || speaks_old || facts.asks_for_certificate || facts.incomplete
 }
 
 /// A port for TLS from the first byte where a greeting comes in plain text: users believe their passwords safe. A reply
@@ -61,15 +62,20 @@ pub(super) fn weak_cipher(row: &Observation) -> Option<Seen> {
         let (severity, weakness) = weakness(cipher?)?;
         Some((severity, format!("{}: {weakness}", excerpt(cipher?))))
     });
-    let group = facts.group.as_deref().and_then(|group| Some((weak_group(group)?, group.to_owned())));
-    worst(suites.chain(group)).map(|(severity, detail)| Seen::that(detail).at(severity))
+    let old_group = match &facts.legacy {
+        Some(Legacy::Accepted { group, .. }) => group.as_deref(),
+        Some(Legacy::Refused(_) | Legacy::Unknown(_)) | None => None,
+    };
+    let groups = [facts.group.as_deref(), old_group].into_iter().flatten();
+    let groups = groups.filter_map(|group| Some((weak_group(group)?, group.to_owned())));
+    worst(suites.chain(groups)).map(|(severity, detail)| Seen::that(detail).at(severity))
 }
 
 /// Version and suite of the session and of the old hello's answer, as far as known.
 fn negotiated(facts: &TlsFacts) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
     let legacy = match &facts.legacy {
-        Some(Legacy::Accepted { version, cipher }) => Some((*version, cipher.as_deref())),
-        Some(Legacy::Refused(_)) | None => None,
+        Some(Legacy::Accepted { version, cipher, .. }) => Some((*version, cipher.as_deref())),
+        Some(Legacy::Refused(_) | Legacy::Unknown(_)) | None => None,
     };
     [(facts.version, facts.cipher.as_deref())].into_iter().chain(legacy)
 }

@@ -45,7 +45,7 @@ impl<'a> Place<'a> {
         let facts = row.tls.as_deref();
         let legacy = facts.and_then(|facts| match &facts.legacy {
             Some(Legacy::Accepted { version, .. }) => *version,
-            Some(Legacy::Refused(_)) | None => None,
+            Some(Legacy::Refused(_) | Legacy::Unknown(_)) | None => None,
         });
         let version = legacy.or(facts.and_then(|facts| facts.version));
         let begins = Some(Begins::at(row));
@@ -187,7 +187,7 @@ mod tests {
     fn options_are_for_what_was_seen() {
         let facts = |tls, version, legacy| TlsFacts { version, legacy, ..TlsFacts::new(tls) };
         let row = |port, facts| Observation { tls: Some(Box::new(facts)), ..greeted(port, "220 ready\r\n") };
-        let old = |version| Some(Legacy::Accepted { version: Some(version), cipher: None });
+        let old = |version| Some(Legacy::Accepted { version: Some(version), cipher: None, group: None });
         let line = "openssl s_client -starttls smtp -tls1_1 -servername NAME -verify_hostname NAME -brief";
         let table = [
             (row(25, facts(TlsUse::Starttls, Some("TLSv1.1"), None)), "-starttls smtp -tls1_1"),

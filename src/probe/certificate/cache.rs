@@ -1,42 +1,50 @@
-//! What was learnt of certificates, under their hashes, in bounded memory.
+//! What was learnt of certificates, in bounded memory, found by their very bytes: to compare them costs a fraction of
+//! what a digest would.
 //!
 //! Two generations: when the young one is full it becomes the old one, and what was old is forgotten. What is asked for
 //! again becomes young again, so that the certificates which many hosts show stay.
 
+use std::borrow::Borrow;
+use std::hash::Hash;
+
 use foldhash::{HashMap, HashMapExt};
 
-/// Values under SHA-256 digests.
+/// Values under keys.
 #[derive(Debug)]
-pub(super) struct Cache<V> {
-    young: Generation<V>,
-    old: Generation<V>,
+pub(super) struct Cache<K, V> {
+    young: Generation<K, V>,
+    old: Generation<K, V>,
     /// The most that one generation weighs.
     room: usize,
 }
 
 #[derive(Debug)]
-struct Generation<V> {
-    entries: HashMap<[u8; 32], (V, usize)>,
+struct Generation<K, V> {
+    entries: HashMap<K, (V, usize)>,
     weight: usize,
 }
 
-impl<V: Clone> Cache<V> {
-    /// A cache that holds values of that weight in all.
+impl<K: Hash + Eq, V: Clone> Cache<K, V> {
+    /// A cache that holds keys and values of that weight in all.
     pub(super) fn new(room: usize) -> Self {
         Self { young: Generation::new(), old: Generation::new(), room: room / 2 }
     }
 
-    pub(super) fn get(&mut self, key: &[u8; 32]) -> Option<V> {
+    pub(super) fn get<Q>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
         if let Some((value, _)) = self.young.entries.get(key) {
             return Some(value.clone());
         }
-        let (value, weight) = self.old.remove(key)?;
-        self.insert(*key, value.clone(), weight);
+        let (key, (value, weight)) = self.old.remove(key)?;
+        self.insert(key, value.clone(), weight);
         Some(value)
     }
 
     /// Keeps a value in place of the one before, unless it is too heavy for all there is to be lost for it.
-    pub(super) fn insert(&mut self, key: [u8; 32], value: V, weight: usize) {
+    pub(super) fn insert(&mut self, key: K, value: V, weight: usize) {
         self.young.remove(&key);
         self.old.remove(&key);
         if weight > self.room {
@@ -55,14 +63,18 @@ impl<V: Clone> Cache<V> {
     }
 }
 
-impl<V> Generation<V> {
+impl<K: Hash + Eq, V> Generation<K, V> {
     fn new() -> Self {
         Self { entries: HashMap::new(), weight: 0 }
     }
 
-    fn remove(&mut self, key: &[u8; 32]) -> Option<(V, usize)> {
-        let removed = self.entries.remove(key);
-        self.weight -= removed.as_ref().map_or(0, |(_, weight)| *weight);
+    fn remove<Q>(&mut self, key: &Q) -> Option<(K, (V, usize))>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let removed = self.entries.remove_entry(key);
+        self.weight -= removed.as_ref().map_or(0, |(_, (_, weight))| *weight);
         removed
     }
 }

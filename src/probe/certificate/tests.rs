@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::observation::CertificateStatus;

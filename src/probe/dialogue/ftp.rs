@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{BrokenOff, SECURITY_ACCEPTED, ask, broken_off, is_let_in};
 use crate::config::Depth;
 use crate::observation::{Anonymous, Asked, Dialogue, Event, Observation, Offers, Outcome, Reply};
@@ -47,10 +49,15 @@ impl<N: Network> Prober<N> {
                 Err(why) => return Ok(broken_off(peer, why, dialogue)),
             };
             if let Some(door) = door {
-                peer = self.upgrade(peer, door, visit, observation).await?;
-                if peer.is_plain() {
-                    return Ok(peer);
-                }
+                peer = match self.upgrade(peer, door, visit, observation).await {
+                    Ok(peer) if !peer.is_plain() => peer,
+                    lost => {
+                        if visit.ask.anonymous {
+                            Box::pin(self.visit_anew(visit, observation, dialogue)).await;
+                        }
+                        return lost;
+                    }
+                };
                 match ask(&mut peer, "FEAT", patience, dialogue).await {
                     Ok(reply) => dialogue.offers_inside = Some(Offers::new(Asked::Feat, reply)),
                     Err(why) => return Ok(broken_off(peer, why, dialogue)),
@@ -66,6 +73,19 @@ impl<N: Network> Prober<N> {
             }
         }
         Ok(peer)
+    }
+
+    /// The visit of a guest on a connection of its own, in clear, where TLS took the first one with it.
+    async fn visit_anew(&self, visit: &Visit<'_>, observation: &mut Observation, dialogue: &mut Dialogue) {
+        let Ok((stream, _)) = self.reach(Door::Open, visit, observation).await else { return };
+        let mut peer = Peer::new(Link::Plain(stream), Instant::now(), Instant::now(), visit.log.clone());
+        if self.walk_to(Door::Open, &mut peer, visit).await.is_ok() {
+            let mut guest = Anonymous::default();
+            // How far it came is in what was found.
+            drop(self.be_a_guest(&mut peer, visit, &mut guest, dialogue).await);
+            dialogue.anonymous = Some(guest);
+        }
+        self.part(&mut peer, visit).await;
     }
 
     /// Logs in as anonymous and asks where data connections would go. Nothing is transferred.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BrokenOff, READY, ask, broken_off, is_let_in};
+use super::{BrokenOff, READY, ask, broken_off, hear_answer, is_let_in};
 use crate::config::Depth;
 use crate::observation::{Asked, Dialogue, Observation, Offers, TlsFacts, TlsUse};
 use crate::probe::network::{Network, Stream};
@@ -68,6 +68,11 @@ pub(super) async fn say_hello<S: Stream>(
     let reply = ask(peer, &format!("EHLO {name}"), patience, dialogue).await?;
     if reply.is_positive() || reply.code == NOT_AVAILABLE {
         return Ok(Offers::new(Asked::Ehlo, reply));
+    }
+    if !peer.early().is_empty() {
+        // What came with the refusal is the answer: the refusal was of something that we did not say.
+        dialogue.unasked.extend(&reply.bytes);
+        return Ok(Offers::new(Asked::Ehlo, hear_answer(peer, "EHLO", patience, dialogue).await?));
     }
     let reply = ask(peer, &format!("HELO {name}"), patience, dialogue).await?;
     // HELO has one line; several are EHLO's, which came late because something else was answered before it.

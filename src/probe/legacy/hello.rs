@@ -6,7 +6,7 @@ use rustls::CipherSuite;
 
 use super::bytes::put_vector;
 use super::message::{self, put_message};
-use super::suite::{NAMED, SPOKEN, UNPROTECTED, is_new};
+use super::suite::{NAMED, SPOKEN, UNPROTECTED, is_new, is_weak};
 use super::version::Version;
 
 /// What to ask a server with; a connection bears one.
@@ -14,7 +14,9 @@ use super::version::Version;
 pub(crate) enum Hello {
     /// Up to TLS 1.2, every suite that authenticates and encrypts however badly: for a server that refuses rustls.
     Everything,
-    /// The same up to TLS 1.1: for a server that negotiates better with us, to learn whether it still takes this too.
+    /// The same up to TLS 1.1, the weakest suites first and those without authentication or encryption among them: for a
+    /// server that negotiates better with us, to learn the worst that it still takes. One that follows its own order shows
+    /// the best of it.
     Old,
     /// Up to TLS 1.2, only suites without authentication or encryption. Last resort: offered beside others, a server was
     /// seen to choose them and to show no certificate.
@@ -26,9 +28,9 @@ pub(crate) enum Hello {
 /// Hellos of 256 to 511 bytes make some load balancers hang; longer ones do not (RFC 7685 §1).
 const HANGS: std::ops::Range<usize> = 256..512;
 
-/// The curves that we can speak, then P-521 and Brainpool's, which are only named: a server that insists on one of them
-/// would refuse us otherwise.
-const GROUPS: [u16; 7] = [29, 23, 24, 25, 26, 27, 28];
+/// The curves that we can speak, then P-521, Brainpool's and secp256k1, which are only named: a server that insists on one of
+/// them, or whose key is on one (RFC 8422 §5.1), would refuse us otherwise.
+const GROUPS: [u16; 8] = [29, 23, 24, 25, 26, 27, 28, 22];
 
 /// RSA, ECDSA and DSA with SHA-512, 384, 256, 224 and SHA-1, then RSA with MD5 (RFC 5246 §7.4.1.4.1).
 const SIGNATURES: [u16; 16] = [
@@ -58,7 +60,11 @@ impl Hello {
     /// The suites offered, most wanted first.
     pub(super) fn suites(self) -> Vec<CipherSuite> {
         let all: Vec<CipherSuite> = match self {
-            Self::Everything | Self::Old | Self::Bare => SPOKEN.iter().chain(NAMED).copied().collect(),
+            Self::Everything | Self::Bare => SPOKEN.iter().chain(NAMED).copied().collect(),
+            Self::Old => {
+                let (weak, rest): (Vec<_>, Vec<_>) = NAMED.iter().chain(SPOKEN).partition(|suite| is_weak(**suite));
+                UNPROTECTED.iter().copied().chain(weak).chain(rest).collect()
+            }
             Self::Anonymous => UNPROTECTED.to_vec(),
         };
         all.into_iter().filter(|suite| self.version() == Version::Tls12 || !is_new(*suite)).collect()

@@ -260,6 +260,13 @@ pub(super) fn name(suite: CipherSuite) -> Cow<'static, str> {
     }
 }
 
+/// Whether a suite's cipher is broken or out of use: RC4, DES, 3DES, RC2, IDEA, and whatever was for export.
+pub(super) fn is_weak(suite: CipherSuite) -> bool {
+    let broken = ["RC4", "DES", "3DES", "RC2", "IDEA"];
+    let is_weak = |part: &str| broken.contains(&part) || part.starts_with("EXPORT") || part.starts_with("DES40");
+    suite.as_str().is_some_and(|name| name.split('_').any(is_weak))
+}
+
 /// Whether a suite is of TLS 1.2 and unknown to what came before: it is authenticated encryption, or names its hash.
 pub(super) fn is_new(suite: CipherSuite) -> bool {
     let name = suite.as_str().unwrap_or_default();

@@ -92,7 +92,7 @@ fn failed<S>(error: &io::Error, peer_spoke: bool, recorder: &Recorder, name: Opt
     }
     let refusal = match (alert, rustls_error(error)) {
         (Some(AlertDescription::UnrecognisedName), _) => Refusal::UnknownName,
-        (Some(alert), _) if IS_TOO_MODERN.contains(&u8::from(alert)) => Refusal::TooModern,
+        (Some(alert), _) if TOO_MODERN.contains(&u8::from(alert)) => Refusal::TooModern,
         (None, Some(rustls::Error::PeerIncompatible(_))) => Refusal::TooModern,
         (None, None) if !peer_spoke && is_hang_up(error) => Refusal::TooModern,
         _ => Refusal::Other,
@@ -102,4 +102,4 @@ fn failed<S>(error: &io::Error, peer_spoke: bool, recorder: &Recorder, name: Opt
 
 /// What servers of the past say to a modern hello: `handshake_failure`, `illegal_parameter`, `protocol_version`,
 /// `insufficient_security`, `internal_error` (RFC 8446 §6.2).
-const IS_TOO_MODERN: [u8; 5] = [40, 47, 70, 71, 80];
+const TOO_MODERN: [u8; 5] = [40, 47, 70, 71, 80];

@@ -47,17 +47,22 @@ impl TlsClient {
     ) -> Option<Legacy> {
         let facts = match legacy::ask(stream, Hello::Old, name, deadline).await {
             Outcome::Session(_, facts) | Outcome::Clear(facts) | Outcome::Failed(facts) => facts,
-            Outcome::Plain(..) => return Some(Legacy::Refused("plain text in answer to a ClientHello".into())),
+            Outcome::Plain(..) => return Some(Legacy::Unknown("plain text in answer to a ClientHello".into())),
         };
         if facts.version.is_some() {
-            return Some(Legacy::Accepted { version: facts.version, cipher: facts.cipher.map(Into::into) });
+            let Facts { version, cipher, group, .. } = facts;
+            return Some(Legacy::Accepted { version, cipher: cipher.map(Into::into), group });
         }
         let is_unknown = name.is_some() && facts.alert == Some(AlertDescription::UnrecognisedName.into());
-        (!is_unknown).then(|| Legacy::Refused(facts.error.unwrap_or_default()))
+        let how = facts.error.unwrap_or_default();
+        // A stall is no answer.
+        let is_answer = facts.alert.is_some() || Instant::now() < deadline;
+        (!is_unknown).then_some(if is_answer { Legacy::Refused(how) } else { Legacy::Unknown(how) })
     }
 
     fn facts(&self, facts: Facts, tls: TlsUse, name: Option<&str>) -> Box<TlsFacts> {
         let (chain, verdict) = self.certificates.judge(&facts.chain, name, false);
+        let chain_left_out = facts.chain.len() - chain.len();
         Box::new(TlsFacts {
             version: facts.version,
             cipher: facts.cipher.map(Into::into),
@@ -66,6 +71,7 @@ impl TlsClient {
             alert: facts.alert,
             asks_for_certificate: facts.wants_client_certificate,
             chain,
+            chain_left_out,
             verdict,
             ..TlsFacts::new(tls)
         })

@@ -37,6 +37,7 @@ impl Recorder {
         let mut facts = TlsFacts::new(tls);
         facts.asks_for_certificate = seen.asks_for_certificate;
         (facts.chain, facts.verdict) = self.certificates.judge(&seen.chain, name, seen.bad_signature);
+        facts.chain_left_out = seen.chain.len() - facts.chain.len();
         facts
     }
 
@@ -101,6 +102,10 @@ impl ServerCertVerifier for Recorder {
             SignatureScheme::RSA_PSS_SHA256,
             SignatureScheme::RSA_PSS_SHA384,
             SignatureScheme::RSA_PSS_SHA512,
+            // rsa_pss_pss_sha256, _sha384 and _sha512: with a key that is for RSASSA-PSS alone (RFC 8446 §4.2.3).
+            SignatureScheme::Unknown(0x0809),
+            SignatureScheme::Unknown(0x080A),
+            SignatureScheme::Unknown(0x080B),
             SignatureScheme::RSA_PKCS1_SHA256,
             SignatureScheme::RSA_PKCS1_SHA384,
             SignatureScheme::RSA_PKCS1_SHA512,
