@@ -36,6 +36,6 @@ pub use schedule::{
 };
 pub use stats::Stats;
 pub use target::{
-    Endpoint, Family, Host, ListError, Lookup, MailExchange, Miss, NotProbed, Pointer, Policy, Ports, PortsError,
-    TargetError, Targets, TargetsBuilder, TargetsError,
+    Addresses, Endpoint, Family, Host, ListError, Lookup, MailExchange, Miss, NotProbed, Pointer, Policy, Ports,
+    PortsError, TargetError, Targets, TargetsBuilder, TargetsError,
 };

@@ -84,8 +84,8 @@ impl Classifier {
         Ok(Self { ftp: List::load(ftp.0, ftp.1)?, mail: List::load(mail.0, mail.1)? })
     }
 
-    /// Fills in what the greeting tells, `hostname`, `software` and `banner_hash`, and then what is to be mended, which is
-    /// `findings`.
+    /// Fills in what the greeting tells (`hostname`, `software`, `banner_hash`) and then what is to be mended
+    /// (`findings`).
     ///
     /// A greeting that broke off is read as far as it came. Where nothing came, or another protocol spoke, it tells
     /// nothing; that may be a finding all the same.

@@ -53,23 +53,39 @@ pub(super) fn run(args: &CheckArgs) -> Result<Ended, Failure> {
 }
 
 async fn check(Plan { hosts, settings }: Plan) -> Result<Ended, Failure> {
-    let mut standing = Standing::Well;
+    let mut standings = Vec::new();
     for (number, asked) in hosts.into_iter().enumerate() {
         let case = examine(asked, &settings).await?;
         let text =
             if settings.json { json::document(&case).map_err(Failure::failed)? } else { page(&case, number > 0) };
+        standings.push(case.standing());
         match io::stdout().lock().write_all(text.as_bytes()) {
             // Whoever read it has read enough.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
             written => written.map_err(|error| Failure::failed(format!("cannot write to stdout: {error}")))?,
         }
-        standing = standing.max(case.standing());
     }
-    match standing {
+    in_the_end(standings)
+}
+
+/// How several hosts stand together: the worst that fits. Where that is a finding, it is said which could not be checked.
+fn in_the_end(standings: Vec<Standing>) -> Result<Ended, Failure> {
+    let worst = standings.iter().max().cloned().unwrap_or(Standing::Well);
+    match worst {
         Standing::Well => Ok(Ended::Done),
-        Standing::High => Ok(Ended::Findings),
         Standing::Forbidden(words) => Err(Failure::Policy(words)),
         Standing::Nothing(words) => Err(Failure::Failed(words)),
+        Standing::High => {
+            for standing in standings {
+                match standing {
+                    Standing::Forbidden(words) | Standing::Nothing(words) => {
+                        tell(format_args!("hailer: {}", escape(words.as_bytes())));
+                    }
+                    Standing::Well | Standing::High => {}
+                }
+            }
+            Ok(Ended::Findings)
+        }
     }
 }
 
@@ -95,7 +111,7 @@ fn unheard(dns: &Dns, host: &Host, rows: &[Observation]) -> Vec<Arc<str>> {
         return Vec::new();
     }
     let heard = |name: &str| rows.iter().any(|row| row.port == 25 && row.name.as_deref() == Some(name));
-    let sound = dns.exchanges().iter().filter(|exchange| exchange.flaw.is_none());
+    let sound = dns.exchanges().iter().filter(|it| it.flaw.is_none() && it.passed_over.is_none());
     let unheard: BTreeSet<_> = sound.map(|exchange| &exchange.name).filter(|name| !heard(name)).collect();
     unheard.into_iter().map(Arc::clone).collect()
 }

@@ -20,6 +20,9 @@ const TWO_PAGES: std::ops::RangeInclusive<usize> = PAGE_WIDTH..=160;
 /// On narrower terminals lines are as long as here.
 const LEAST_WIDTH: usize = 40;
 
+/// A finding may be any port's, and its commands are written for one.
+const STARTTLS: &str = "-starttls smtp is for 25 and 587: say -starttls ftp for 21, and leave it out for 465 and 990";
+
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// Reply codes (421), ports (port:25) and findings by their id; two codes stand side by side [default: --list]
@@ -197,7 +200,11 @@ fn finding_page(finding: &FindingText) -> Page {
     let FindingText { id, severity, sentence, why, remedy, remedy_for, verify, rfc } = finding;
     let mut remedies = text("Do", remedy);
     remedies.lines.extend(remedy_for.iter().map(|(product, words)| Line::Text(format!("{product}: {words}"))));
-    let items = vec![text("Why", why), remedies, checks(verify), text("Source", rfc)];
+    let mut verify = checks(verify);
+    if finding.verify.iter().any(|check| check.run.contains("-starttls smtp")) {
+        verify.lines.push(Line::Text(STARTTLS.to_owned()));
+    }
+    let items = vec![text("Why", why), remedies, verify, text("Source", rfc)];
     let sections = vec![Section { title: "", lead: sentence.clone(), items }];
     Page { heading: format!("{id} ({severity})"), sections }
 }
@@ -301,6 +308,15 @@ mod tests {
         assert_eq!(explained(&entries, 99)[0], "220");
         let entries: Vec<_> = ["220", "port:20"].map(|word| look_up(handbook, word).unwrap()).into();
         assert_eq!(explained(&entries, 200)[0], "220");
+    }
+
+    #[test]
+    fn commands_of_findings_say_what_they_are_for() {
+        let told = |word| {
+            let lines = explained(&[look_up(Handbook::builtin(), word).unwrap()], 100).join(" ");
+            lines.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert!(told("weak_key").contains(STARTTLS) && !told("not_ready").contains(STARTTLS));
     }
 
     /// But for command lines without a blank, and what is typed.

@@ -12,7 +12,7 @@ use toml::Spanned;
 use super::{Check, DigitText, FindingText, Handbook, LoadError, Meaning, PortText, Reply};
 
 /// What a check may be made with.
-const TOOLS: [&str; 6] = ["curl", "dig", "nc", "openssl", "swaks", "telnet"];
+const TOOLS: [&str; 7] = ["curl", "dig", "nc", "openssl", "python3", "swaks", "telnet"];
 
 pub(super) fn load(replies: (&str, &str), findings: (&str, &str)) -> Result<Handbook, LoadError> {
     let source = Source { file: replies.0, content: replies.1 };

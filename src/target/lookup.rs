@@ -30,6 +30,20 @@ pub struct MailExchange {
     pub name: Arc<str>,
     /// Why no mail can be brought there, where that is plain from the name.
     pub flaw: Option<Arc<str>>,
+    /// Why it was not looked at, though nothing speaks against it: the limits of who asks.
+    pub passed_over: Option<Arc<str>>,
+}
+
+/// What was said of the addresses of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// When asked for A.
+    pub a: Result<Vec<IpAddr>, Miss>,
+    /// When asked for AAAA.
+    pub aaaa: Result<Vec<IpAddr>, Miss>,
+    /// The name in full that the answers are about, which a search domain may have made of what was asked. None where
+    /// DNS knows no such name, or was not asked because the hosts file knows it.
+    pub name: Option<Arc<str>>,
 }
 
 /// A name that an address has.
@@ -59,17 +73,17 @@ impl Lookup {
         resolver.map(Self).map_err(Error::Resolver)
     }
 
-    /// The addresses of a name: what was said when asked for A, and for AAAA.
-    pub async fn addresses(&self, name: &str) -> [Result<Vec<IpAddr>, Miss>; 2] {
+    /// The addresses of a name. What else is to be known of it is asked about [`Addresses::name`].
+    pub async fn addresses(&self, name: &str) -> Addresses {
         let first = self.0.by_kind(name).await;
-        if first.iter().any(|answer| matches!(answer, Err(Miss::Failed(_)))) {
+        if [&first.a, &first.aaaa].into_iter().any(|answer| matches!(answer, Err(Miss::Failed(_)))) {
             self.0.by_kind(name).await
         } else {
             first
         }
     }
 
-    /// The name that a name is an alias for (CNAME).
+    /// The name that a name in full is an alias for (CNAME).
     pub async fn alias(&self, name: &str) -> Option<String> {
         self.0.alias(name).await.map(|name| bare(&name))
     }
@@ -91,18 +105,9 @@ impl Lookup {
         if found.is_empty() {
             return Err(Miss::NoData);
         }
-        let reason = |reason| match reason {
-            NoAddress::None(reason) | NoAddress::Unknown(reason) => reason,
-        };
         Ok(match exchanges::in_order(found) {
-            Ok(list) => list
-                .into_iter()
-                .map(|(exchange, flaw)| {
-                    let (preference, name) = (exchange.preference, exchange.name);
-                    MailExchange { preference, name, flaw: flaw.map(reason) }
-                })
-                .collect(),
-            Err(null) => vec![MailExchange { preference: 0, name: ".".into(), flaw: Some(reason(null)) }],
+            Ok(list) => list.into_iter().map(|(it, why)| MailExchange::new(it.preference, it.name, why)).collect(),
+            Err(null) => vec![MailExchange::new(0, ".".into(), Some(null))],
         })
     }
 
@@ -131,6 +136,17 @@ impl Lookup {
             Err(NoAddress::None(_)) => Some(false),
             Err(NoAddress::Unknown(_)) => None,
         }
+    }
+}
+
+impl MailExchange {
+    fn new(preference: u16, name: Arc<str>, why_not: Option<NoAddress>) -> Self {
+        let (flaw, passed_over) = match why_not {
+            Some(NoAddress::None(flaw)) => (Some(flaw), None),
+            Some(NoAddress::Unknown(limit)) => (None, Some(limit)),
+            None => (None, None),
+        };
+        Self { preference, name, flaw, passed_over }
     }
 }
 
@@ -182,13 +198,16 @@ other.example A 10.0.0.9
             ("gone.example", [Err(Miss::NoName), Err(Miss::NoName)]),
         ];
         for (name, expected) in table {
-            let told = lookup.addresses(name).await.map(|answer| {
+            let Addresses { a, aaaa, name: full } = lookup.addresses(name).await;
+            let told = [a, aaaa].map(|answer| {
                 answer.map(|mut list| {
                     list.sort();
                     list
                 })
             });
             assert_eq!(told, expected, "{name}");
+            let is_there = told[0] != Err(Miss::NoName);
+            assert_eq!(full.as_deref(), is_there.then_some(&*format!("{name}.")), "{name}");
         }
         assert_eq!(lookup.alias("alias.example").await.as_deref(), Some("both.example"));
         assert_eq!(lookup.alias("both.example").await, None);
@@ -203,6 +222,12 @@ other.example A 10.0.0.9
         assert_eq!(shown, [(10, "10.0.0.1", true), (20, "both.example", false)]);
         let [null] = &lookup.exchanges("null.example").await.unwrap()[..] else { panic!("a null MX is one") };
         assert_eq!((&*null.name, null.flaw.as_deref()), (".", Some("null MX: the domain accepts no mail (RFC 7505)")));
+        let many: Vec<_> = (0..65).map(|number| format!("many.example MX 1 mx{number:02}.example")).collect();
+        let server = DnsServer::start(&many.join("\n")).await;
+        let many = Lookup::new(&[server.address]).unwrap().exchanges("many.example").await.unwrap();
+        let odd: Vec<_> = many.iter().filter(|mx| mx.passed_over.is_some() || mx.flaw.is_some()).collect();
+        let [MailExchange { name, flaw: None, .. }] = odd[..] else { panic!("{odd:?}") };
+        assert_eq!(&**name, "mx64.example");
         assert_eq!(lookup.exchanges("both.example").await, Err(Miss::NoData));
         assert_eq!(lookup.exchanges("gone.example").await, Err(Miss::NoName));
     }

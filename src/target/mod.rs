@@ -46,7 +46,7 @@ use std::sync::Arc;
 pub(crate) use self::answers::AnswerBook;
 pub use self::builder::TargetsBuilder;
 pub use self::list::{ListError, ListErrorKind};
-pub use self::lookup::{Lookup, MailExchange, Pointer};
+pub use self::lookup::{Addresses, Lookup, MailExchange, Pointer};
 #[cfg(test)]
 pub(crate) use self::names::Resolve;
 pub(crate) use self::names::{Found, Names, NoAddress};

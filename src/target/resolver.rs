@@ -27,6 +27,7 @@ use hickory_resolver::system_conf::read_system_conf;
 use hickory_resolver::{Hosts, TokioResolver};
 
 use super::Family;
+use super::lookup::Addresses;
 use super::names::{Exchange, MAX_QUESTIONS, NoAddress, Resolve};
 
 /// Asks DNS.
@@ -56,11 +57,11 @@ impl Resolver {
 /// What one host looked at alone is asked about: see [`Lookup`](super::Lookup).
 impl Resolver {
     /// The addresses of a name, A and AAAA each for itself. What the hosts file knows is not asked.
-    pub(super) async fn by_kind(&self, name: &str) -> [Result<Vec<IpAddr>, Miss>; 2] {
+    pub(super) async fn by_kind(&self, name: &str) -> Addresses {
         let setup = self.0.get_or_init(Setup::of_the_system);
         match Name::from_ascii(name) {
             Ok(name) => setup.by_kind(&name).await,
-            Err(_) => [Err(Miss::NoName), Err(Miss::NoName)],
+            Err(_) => Addresses::missing(&Miss::NoName),
         }
     }
 
@@ -87,6 +88,13 @@ impl Resolver {
             _ => None,
         };
         Ok(dns.records(&name, RecordType::PTR).await?.into_iter().filter_map(pointer).collect())
+    }
+}
+
+impl Addresses {
+    /// Neither kind, for the same reason.
+    fn missing(why: &Miss) -> Self {
+        Self { a: Err(why.clone()), aaaa: Err(why.clone()), name: None }
     }
 }
 
@@ -195,24 +203,29 @@ impl Setup {
         sorted(lines.iter().flat_map(Lookup::answers).filter_map(|record| address(&record.data)))
     }
 
-    async fn by_kind(&self, name: &Name) -> [Result<Vec<IpAddr>, Miss>; 2] {
+    async fn by_kind(&self, name: &Name) -> Addresses {
         let known = self.known(name);
         if !known.is_empty() {
             let (v4, v6): (Vec<_>, Vec<_>) = known.into_iter().partition(IpAddr::is_ipv4);
-            return [v4, v6].map(|list| if list.is_empty() { Err(Miss::NoData) } else { Ok(list) });
+            let [a, aaaa] = [v4, v6].map(|list| if list.is_empty() { Err(Miss::NoData) } else { Ok(list) });
+            return Addresses { a, aaaa, name: None };
         }
         let dns = match &self.dns {
             Ok(dns) => dns,
-            Err(reason) => return [(); 2].map(|()| Err(Miss::Failed(Arc::clone(reason)))),
+            Err(reason) => return Addresses::missing(&Miss::Failed(Arc::clone(reason))),
         };
-        let mut missed = [Err(Miss::NoName), Err(Miss::NoName)];
+        let mut missed = Addresses::missing(&Miss::NoName);
         for candidate in dns.candidates(name) {
-            let answers = <[_; 2]>::from(dns.by_kind(&candidate).await);
-            if answers.iter().any(|answer| matches!(answer, Ok(_) | Err(Miss::Failed(_)))) {
-                return answers;
+            let (a, aaaa) = dns.by_kind(&candidate).await;
+            let is_decided = |answer: &_| matches!(answer, Ok(_) | Err(Miss::Failed(_)));
+            let (is_decided, is_there) =
+                (is_decided(&a) || is_decided(&aaaa), [&a, &aaaa].contains(&&Err(Miss::NoData)));
+            let answer = Addresses { a, aaaa, name: Some(candidate.to_ascii().into()) };
+            if is_decided {
+                return answer;
             }
-            if answers.contains(&Err(Miss::NoData)) {
-                missed = answers;
+            if is_there && missed.name.is_none() {
+                missed = answer;
             }
         }
         missed

@@ -170,6 +170,16 @@ async fn search_domains_are_for_names_without_a_dot() {
         Err(NoAddress::None("no such name".into())),
         "no search for domains"
     );
+    let in_full = async |name| resolver.by_kind(name).await.name;
+    for (name, expected) in [
+        ("printer", Some("printer.corp.example.")),
+        ("printer.", Some("printer.")),
+        ("nodata", Some("nodata.corp.example.")),
+        ("broken", Some("broken.corp.example.")),
+        ("gone", None),
+    ] {
+        assert_eq!(in_full(name).await.as_deref(), expected, "{name}");
+    }
     let resolver = system("search corp.example\noptions ndots:2", "", &server);
     assert_eq!(resolver.addresses("a.b", Family::V4).await, addresses("127.0.0.4"));
 }
@@ -182,6 +192,8 @@ async fn the_hosts_file_comes_first() {
     assert_eq!(resolver.addresses("both.example", Family::Any).await, addresses("127.0.0.7"));
     assert_eq!(resolver.addresses("other", Family::Any).await, addresses("127.0.0.7 127.0.0.8"));
     assert_eq!(resolver.addresses("six.example", Family::V4).await, addresses("::1"), "which is the other family");
+    let told = resolver.by_kind("other").await;
+    assert_eq!((told.name, told.aaaa), (None, Err(Miss::NoData)), "there is nothing to ask DNS about");
     assert_eq!(server.asked(), [""; 0]);
     assert_eq!(resolver.addresses("four.example", Family::Any).await, addresses("127.0.0.1"));
 }

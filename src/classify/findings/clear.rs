@@ -3,10 +3,12 @@
 //! FTP begins in clear, and so does a login by USER and PASS: what can be said of it without logging in is whether the
 //! server offers AUTH TLS. Whether it demands it is known only after a login, and gives no finding.
 
+use super::tls::may_serve;
 use super::{Seen, excerpt};
-use crate::observation::{Asked, Dialogue, Legacy, Observation, Offers, Reply, Service, Severity, TlsUse};
+use crate::observation::{Asked, Dialogue, Observation, Offers, Reply, Service, Severity, TlsUse};
 
-/// Mechanisms that send the password, or a token that is as good: RFC 4616, RFC 7628, Microsoft's LOGIN, Google's XOAUTH2.
+/// Mechanisms that send the password, or a token that is as good: RFC 4616, RFC 7628, Microsoft's LOGIN, and Google's
+/// XOAUTH2.
 const SENDS_SECRET: [&str; 5] = ["PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2", "XOAUTH"];
 
 /// Mechanisms whose answer to a challenge lets the password be guessed at by whoever overheard both: RFC 2195,
@@ -55,7 +57,7 @@ pub(super) fn no_starttls(row: &Observation) -> Option<Seen> {
 /// refusal whatever its code: vsftpd without TLS says 530, as to everything before a login. Where FEAT does list it, it
 /// is [`starttls_broken`].
 pub(super) fn no_auth_tls(row: &Observation) -> Option<Seen> {
-    let dialogue = row.dialogue.as_deref().filter(|_| row.service == Service::Ftp)?;
+    let dialogue = clear_dialogue(row).filter(|_| row.service == Service::Ftp)?;
     if offers_auth_tls(dialogue) {
         return None;
     }
@@ -70,7 +72,7 @@ pub(super) fn no_auth_tls(row: &Observation) -> Option<Seen> {
     }
 }
 
-/// STARTTLS or AUTH TLS is offered and then refused; or it is granted, and no handshake succeeds, not even an old one.
+/// STARTTLS or AUTH TLS is offered and then refused; or it is granted, and no handshake succeeds, for nobody.
 pub(super) fn starttls_broken(row: &Observation) -> Option<Seen> {
     let dialogue = row.dialogue.as_deref()?;
     let reply = dialogue.upgrade.as_ref()?;
@@ -82,28 +84,35 @@ pub(super) fn starttls_broken(row: &Observation) -> Option<Seen> {
     if !reply.is_positive() {
         return is_offered.then(|| Seen::that(format!("{command} offered and refused: {}", said(reply))));
     }
-    let facts = row.tls.as_deref().filter(|facts| matches!(facts.tls, TlsUse::Refused | TlsUse::Failed))?;
-    if matches!(facts.legacy, Some(Legacy::Accepted { .. })) {
-        return None;
-    }
+    // Going on in plain text is no handshake either.
+    let is_without = |tls| matches!(tls, TlsUse::NotOffered | TlsUse::Refused | TlsUse::Failed);
+    let facts = row.tls.as_deref().filter(|facts| is_without(facts.tls) && !may_serve(facts))?;
     let error = facts.error.as_deref().unwrap_or("no handshake");
     Some(Seen::that(format!("{command} {}, then {}", reply.code, excerpt(error))))
 }
 
 /// Bytes in clear between the answer to STARTTLS or AUTH TLS and the handshake. A client that takes them for words from
-/// inside TLS can be told anything by whoever put them there.
+/// inside TLS can be told anything by whoever put them there; blank lines tell it nothing, and matter less (medium).
+/// Whether the server carries out commands that were sent in clear is not tried.
 pub(super) fn starttls_injection(row: &Observation) -> Option<Seen> {
     let injected = &row.dialogue.as_deref()?.injected;
-    let text = String::from_utf8_lossy(injected);
-    (!injected.is_empty()).then(|| Seen::that(excerpt(text.trim_ascii())))
+    let text = String::from_utf8_lossy(injected.trim_ascii());
+    match (injected.is_empty(), text.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some(Seen::that("blank lines").at(Severity::Medium)),
+        (false, false) => Some(Seen::that(excerpt(&text))),
+    }
 }
 
-/// What is offered in clear.
+/// What is offered in clear: all that is offered first, unless TLS was there before it, whatever the port is for.
 fn clear_offers(row: &Observation) -> Option<&Offers> {
-    let offers = row.dialogue.as_deref()?.offers.as_ref()?;
-    let is_inside = |tls| !matches!(tls, TlsUse::NotOffered);
-    let is_secure = row.service.is_implicit_tls() && row.tls.as_deref().is_some_and(|facts| is_inside(facts.tls));
-    (!is_secure).then_some(offers)
+    clear_dialogue(row)?.offers.as_ref()
+}
+
+/// A talk that began in clear.
+fn clear_dialogue(row: &Observation) -> Option<&Dialogue> {
+    let is_inside = row.tls.as_deref().is_some_and(|facts| facts.tls == TlsUse::Implicit);
+    row.dialogue.as_deref().filter(|_| !is_inside)
 }
 
 /// FEAT lists AUTH with TLS, or with SSL as before RFC 4217: `AUTH TLS`, `AUTH TLS;TLS-C;SSL;TLS-P;`, `AUTH SSL`.

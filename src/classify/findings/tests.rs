@@ -172,6 +172,23 @@ fn passwords_in_clear() {
     ]);
 }
 
+/// The port says what is expected of it; what is in clear is for the server to say.
+#[test]
+fn clear_text_is_where_no_tls_came_first() {
+    let ehlo = |service| asked(service, Asked::Ehlo, "250-mail.example\n250 AUTH PLAIN");
+    let feat = || asked(Ftp, Asked::Feat, "211-Features:\n MDTM\n211 End");
+    let inside = |row| with_tls(row, TlsFacts::new(TlsUse::Implicit));
+    assert_each([
+        (inside(ehlo(Smtp)), "low tls_on_plain_port"),
+        (inside(ehlo(Submission)), "low tls_on_plain_port"),
+        (inside(feat()), "low tls_on_plain_port"),
+    ]);
+    for tls in [TlsUse::Starttls, TlsUse::NotOffered, TlsUse::Refused, TlsUse::Failed] {
+        let found = told(&with_tls(ehlo(Smtps), TlsFacts::new(tls)));
+        assert_eq!(found, ["high cleartext_auth: AUTH PLAIN before TLS", "high plain_on_tls_port"], "{tls:?}");
+    }
+}
+
 #[test]
 fn mail_without_starttls() {
     assert_each([
@@ -223,17 +240,23 @@ fn starttls_that_does_not_work() {
     };
     let refused = Some(Legacy::Refused("alert 70".into()));
     let old = Some(Legacy::Accepted { version: Some("TLSv1.0"), cipher: None, group: None });
-    let injected = Dialogue { injected: b"250 ok\r\n".to_vec(), ..Dialogue::default() };
+    let mut wants_certificate = upgraded("220 go", TlsUse::Refused, None);
+    wants_certificate.tls.as_mut().unwrap().asks_for_certificate = true;
+    let injected = |bytes: &[u8]| talked(Smtp, Dialogue { injected: bytes.to_vec(), ..Dialogue::default() });
     assert_each([
+        (wants_certificate, ""),
         (
             upgraded("454 4.7.0 not now", TlsUse::Refused, None),
             "medium starttls_broken: STARTTLS offered and refused: 454 4.7.0 not now",
         ),
         (upgraded("220 go", TlsUse::Refused, refused), "medium starttls_broken: STARTTLS 220, then alert 80"),
         (upgraded("220 go", TlsUse::Failed, None), "medium starttls_broken: STARTTLS 220, then alert 80"),
+        (upgraded("220 go", TlsUse::NotOffered, None), "medium starttls_broken: STARTTLS 220, then alert 80"),
         (upgraded("220 go", TlsUse::Failed, old), "medium legacy_tls: TLSv1.0"),
         (upgraded("220 go", TlsUse::Starttls, None), ""),
-        (talked(Smtp, injected), "high starttls_injection: 250 ok"),
+        (injected(b"\r\n250 ok\r\n"), "high starttls_injection: 250 ok"),
+        (injected(b"\r\n \r\n"), "medium starttls_injection: blank lines"),
+        (injected(b""), ""),
     ]);
 }
 
@@ -247,8 +270,19 @@ fn tls_in_the_wrong_place() {
     let old = Some(Legacy::Accepted { version: Some("SSLv3"), cipher: None, group: None });
     let mut wants_certificate = tls_failed(TlsUse::Refused, None);
     wants_certificate.tls.as_mut().unwrap().asks_for_certificate = true;
+    let incomplete = TlsFacts { incomplete: true, ..TlsFacts::new(TlsUse::Refused) };
+    // The server chose, and we could not go on.
+    let chose = |version, cipher: &str| {
+        let cipher = Some(cipher.to_owned());
+        let facts = TlsFacts { version: Some(version), cipher, ..TlsFacts::new(TlsUse::Failed) };
+        with_tls(ended(Smtps, Outcome::TlsFailed), facts)
+    };
     assert_each([
         (tls_failed(TlsUse::Failed, None), "high tls_broken"),
+        (chose("SSLv3", "TLS_RSA_WITH_AES_128_CBC_SHA"), "high legacy_tls: SSLv3 with TLS_RSA_WITH_AES_128_CBC_SHA"),
+        (chose("TLSv1.2", "TLS_RSA_WITH_RC4_128_SHA"), "high weak_cipher: TLS_RSA_WITH_RC4_128_SHA: RC4"),
+        (chose("TLSv1.2", "TLS_DHE_DSS_WITH_AES_128_CBC_SHA"), ""),
+        (with_tls(ended(Smtps, Outcome::TlsFailed), incomplete), ""),
         (tls_failed(TlsUse::Refused, old), "high legacy_tls: SSLv3"),
         (wants_certificate, ""),
         (with_tls(ended(Smtps, Outcome::Silent), plain()), "low open_but_silent"),
@@ -309,6 +343,11 @@ fn old_versions_and_weak_suites() {
     ] {
         assert_each([(row(session("TLSv1.2", suite, "")), expected)]);
     }
+    let mut old_group = behind("TLSv1.1", "TLS_DHE_RSA_WITH_AES_128_CBC_SHA");
+    if let Some(Legacy::Accepted { group, .. }) = &mut old_group.tls.as_mut().unwrap().legacy {
+        *group = Some("DH 1024".into());
+    }
+    assert!(told(&old_group).contains(&"medium weak_cipher: DH 1024".to_owned()));
     // The worse of two is told; of equals the session's.
     let mut both = behind("TLSv1.0", "TLS_RSA_WITH_RC4_128_SHA");
     both.tls.as_mut().unwrap().cipher = Some("TLS_RSA_WITH_3DES_EDE_CBC_SHA".into());

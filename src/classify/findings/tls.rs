@@ -12,16 +12,21 @@ const DH_BITS: u32 = 2048;
 /// Below this a prime has been broken by ordinary means, as Logjam did with 512 bits.
 const DH_BROKEN_BITS: u32 = 1024;
 
-/// A TLS port where no handshake succeeds, not even an old one, nor for want of a certificate of ours: nobody can use it. Plain text there is
-/// [`plain_on_tls_port`].
+/// A TLS port where no handshake succeeds: nobody can use it. Plain text there is [`plain_on_tls_port`].
 pub(super) fn tls_broken(row: &Observation) -> Option<Seen> {
     if row.outcome != Outcome::TlsFailed || !row.service.is_implicit_tls() {
         return None;
     }
     let facts = row.tls.as_deref().filter(|facts| matches!(facts.tls, TlsUse::Refused | TlsUse::Failed))?;
-    // Whoever has a certificate that the server asks for may well be let in.
-    let is_for_some = matches!(facts.legacy, Some(Legacy::Accepted { .. })) || facts.asks_for_certificate;
-    (!is_for_some).then(|| facts.error.as_deref().map_or_else(Seen::it, |error| Seen::that(excerpt(error))))
+    (!may_serve(facts)).then(|| facts.error.as_deref().map_or_else(Seen::it, |error| Seen::that(excerpt(error))))
+}
+
+/// Whether others may well come to a session where we came to none: who speaks the old version or the weak suite that
+/// the server chose (which [`legacy_tls`] and [`weak_cipher`] tell), or has a certificate that it asks for. Nor is it
+/// known that nobody does where not everything was tried.
+pub(super) fn may_serve(facts: &TlsFacts) -> bool {
+    let speaks_old = matches!(facts.legacy, Some(Legacy::Accepted { .. }));
+    facts.version.is_some() || speaks_old || facts.asks_for_certificate || facts.incomplete
 }
 
 /// A port for TLS from the first byte where a greeting comes in plain text: users believe their passwords safe. A reply
@@ -57,8 +62,13 @@ pub(super) fn weak_cipher(row: &Observation) -> Option<Seen> {
         let (severity, weakness) = weakness(cipher?)?;
         Some((severity, format!("{}: {weakness}", excerpt(cipher?))))
     });
-    let group = facts.group.as_deref().and_then(|group| Some((weak_group(group)?, group.to_owned())));
-    worst(suites.chain(group)).map(|(severity, detail)| Seen::that(detail).at(severity))
+    let old_group = match &facts.legacy {
+        Some(Legacy::Accepted { group, .. }) => group.as_deref(),
+        Some(Legacy::Refused(_) | Legacy::Unknown(_)) | None => None,
+    };
+    let groups = [facts.group.as_deref(), old_group].into_iter().flatten();
+    let groups = groups.filter_map(|group| Some((weak_group(group)?, group.to_owned())));
+    worst(suites.chain(groups)).map(|(severity, detail)| Seen::that(detail).at(severity))
 }
 
 /// Version and suite of the session and of the old hello's answer, as far as known.

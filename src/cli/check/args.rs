@@ -18,7 +18,7 @@ How hosts are written:
 A name is not followed into private or loopback space unless the address is named, too: `check mail.internal 10.0.0.5`.
 
 Exit codes: 0 nothing of high severity, 1 nothing could be checked, 2 usage, 3 stopped, 4 refused by policy, 5 a finding \
-of high severity, or another name than the expected one.
+of high severity, or another name than the expected one. Of several hosts 5 comes first, then 1, then 4.
 
 Check only what you own or are asked to check.";
 

@@ -24,17 +24,17 @@ pub(super) struct Case {
     pub(super) findings: Vec<Finding>,
 }
 
-/// How a check stands; of several hosts the last that fits.
+/// How a check stands; of several hosts the last that fits. What was found out weighs more than what could not be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Standing {
     /// Nothing of high severity.
     Well,
-    /// A finding of high severity.
-    High,
     /// Nothing may be probed there, and why.
     Forbidden(String),
     /// Nothing could be checked, and why.
     Nothing(String),
+    /// A finding of high severity.
+    High,
 }
 
 impl Standing {
@@ -157,6 +157,7 @@ impl Case {
         let heard = |row: &Observation| matches!(row.outcome, Outcome::Greeted | Outcome::LocalError);
         let is_silent = |it: &&MailExchange| {
             let mut rows = self.answers_of(&it.name).peekable();
+            // One that was passed over by us may well answer.
             it.flaw.is_some() || rows.peek().is_some() && !rows.any(heard)
         };
         let silent: Vec<_> = exchanges.iter().filter(is_silent).collect();
@@ -246,6 +247,15 @@ mod tests {
     }
 
     #[test]
+    fn of_several_hosts_what_was_found_weighs_most() {
+        let (forbidden, nothing) = (Standing::Forbidden("x".into()), Standing::Nothing("y".into()));
+        let worst = |standings: [&Standing; 3]| standings.into_iter().max().map(Standing::exit_code);
+        assert_eq!(worst([&Standing::High, &nothing, &forbidden]), Some(5));
+        assert_eq!(worst([&Standing::Well, &nothing, &forbidden]), Some(1));
+        assert_eq!(worst([&Standing::Well, &forbidden, &Standing::Well]), Some(4));
+    }
+
+    #[test]
     fn the_expected_name_must_be_somewhere_and_no_other_anywhere() {
         let right = || greeted(25, "220 mx1.example ESMTP\r\n");
         let wrong = || greeted(587, "220 mx2.example ESMTP\r\n");
@@ -266,7 +276,8 @@ mod tests {
 
     #[test]
     fn exchanges_that_do_not_answer_are_a_finding() {
-        let exchange = |preference, name: &str| MailExchange { preference, name: name.into(), flaw: None };
+        let exchange =
+            |preference, name: &str| MailExchange { preference, name: name.into(), flaw: None, passed_over: None };
         let dns = || Dns { mx: Some(Ok(vec![exchange(10, "a.example"), exchange(20, "b.example")])), ..Dns::default() };
         let with = |a, b| {
             let exchanges = vec![of_exchange("a.example", ended(25, a)), of_exchange("b.example", ended(25, b))];
@@ -278,6 +289,18 @@ mod tests {
         let case = with(Outcome::Refused, Outcome::Timeout);
         assert_eq!(ids(&case), [(MX_SILENT, Severity::High)]);
         assert_eq!(case.findings[0].detail.as_deref(), Some("MX 10 a.example: refused; MX 20 b.example: timeout"));
+        let odd = |flaw: Option<&str>, passed_over: Option<&str>| {
+            let [flaw, passed_over] = [flaw, passed_over].map(|words| words.map(Into::into));
+            let mx = vec![MailExchange { flaw, passed_over, ..exchange(10, "odd.example") }];
+            Case::new(
+                host(),
+                Dns { mx: Some(Ok(mx)), ..Dns::default() },
+                vec![greeted(21, "220 ready\r\n")],
+                Vec::new(),
+            )
+        };
+        assert_eq!(ids(&odd(Some("the mail exchange is an address"), None)), [(MX_SILENT, Severity::High)]);
+        assert_eq!(ids(&odd(None, Some("not looked up"))), [], "that is our limit, not the exchange's fault");
         let none = Dns { mx: Some(Err(Miss::NoData)), ..Dns::default() };
         assert_eq!(ids(&Case::new(host(), none, vec![greeted(21, "220 ready\r\n")], Vec::new())), []);
     }

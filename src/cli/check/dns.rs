@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use hailer::{Family, Host, Lookup, MailExchange, Miss, Pointer};
+use hailer::{Addresses, Family, Host, Lookup, MailExchange, Miss, Pointer};
 
 /// More addresses than this are not asked for their names.
 const MAX_ADDRESSES: usize = 16;
@@ -33,14 +33,24 @@ impl Dns {
                 Self { name: Some(Arc::clone(domain)), mx: Some(mx), ..Self::default() }
             }
             Host::Name(name) => {
-                let ([a, aaaa], alias, mx) =
-                    tokio::join!(lookup.addresses(name), lookup.alias(name), lookup.exchanges(name));
+                let Addresses { a, aaaa, name: full } = lookup.addresses(name).await;
+                let (alias, mx) = match full {
+                    Some(full) => {
+                        let (alias, mx) = tokio::join!(lookup.alias(&full), lookup.exchanges(&full));
+                        (alias, Some(mx))
+                    }
+                    // What the hosts file knows is not DNS's to tell; and nothing has no exchanges.
+                    None => match (&a, &aaaa) {
+                        (Err(miss), Err(_)) => (None, Some(Err(miss.clone()))),
+                        (Ok(_), _) | (_, Ok(_)) => (None, None),
+                    },
+                };
                 Self {
                     name: Some(Arc::clone(name)),
                     a: (family != Family::V6).then_some(a),
                     aaaa: (family != Family::V4).then_some(aaaa),
                     alias,
-                    mx: Some(mx),
+                    mx,
                     ptr: Vec::new(),
                 }
             }

@@ -56,6 +56,8 @@ struct MxPart {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     flaw: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passed_over: Option<String>,
     answers: Vec<Box<RawValue>>,
 }
 
@@ -120,8 +122,8 @@ fn dns(case: &Case) -> io::Result<DnsPart> {
     let addresses = |answer: &Result<Vec<IpAddr>, Miss>| records(answer, |ip| Ok(*ip));
     let exchange = |it: &MailExchange| {
         let answers = case.answers_of(&it.name).map(raw).collect::<io::Result<_>>()?;
-        let (name, flaw) = (text(&it.name), it.flaw.as_deref().map(text));
-        Ok(MxPart { preference: it.preference, name, flaw, answers })
+        let [flaw, passed_over] = [&it.flaw, &it.passed_over].map(|why| why.as_deref().map(text));
+        Ok(MxPart { preference: it.preference, name: text(&it.name), flaw, passed_over, answers })
     };
     let pointer = |it: &Pointer| Ok(PointerPart { name: text(&it.name), leads_back: it.leads_back });
     Ok(DnsPart {

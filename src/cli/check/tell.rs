@@ -102,7 +102,8 @@ fn tell_dns(case: &Case, page: &mut Page) {
         Some(Ok(list)) => {
             for exchange in list {
                 let mut answers: Vec<_> = case.answers_of(&exchange.name).map(mail).collect();
-                answers.extend(exchange.flaw.as_deref().map(|flaw| escape(flaw.as_bytes())));
+                let unasked = exchange.flaw.as_deref().or(exchange.passed_over.as_deref());
+                answers.extend(unasked.map(|why| escape(why.as_bytes())));
                 let answers = if answers.is_empty() { "not asked".to_owned() } else { answers.join("; ") };
                 let name = escape(exchange.name.as_bytes());
                 page.paragraph("  MX     ", &format!("{} {name}: {answers}", exchange.preference));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use hailer::Observation;
-use hailer::observation::{Certificate, CertificateVerdict, Event, TlsFacts};
+use hailer::observation::{Certificate, CertificateVerdict, Event, TlsFacts, Transcript};
 use hailer::output::escape::escape;
 use hailer::output::{Cell, Column, Timestamp, hex};
 
@@ -32,13 +32,10 @@ pub(super) type Told = BTreeMap<[u8; 32], u16>;
 /// Tells an endpoint's story.
 pub(super) fn tell(row: &Observation, told: &mut Told, page: &mut Page) {
     let Some(transcript) = row.transcript.as_deref() else { return };
-    // Shown in a handshake that was done, or else in one that was not.
-    let is_secured = |event: &Event| matches!(event, Event::Secured(_));
-    let any_secured = transcript.moments().iter().any(|moment| is_secured(&moment.event));
-    let shows = |event: &Event| is_secured(event) || !any_secured && matches!(event, Event::NotSecured(_));
-    let mut certificate = row.tls.as_deref().filter(|facts| !facts.chain.is_empty());
+    let shown_at = shows_certificate(transcript);
+    let certificate = row.tls.as_deref().filter(|facts| !facts.chain.is_empty());
     let mut said = Speech::default();
-    for moment in transcript.moments() {
+    for (number, moment) in transcript.moments().iter().enumerate() {
         let at = moment.at.as_millis();
         let words = match &moment.event {
             Event::Said(bytes) => {
@@ -63,9 +60,7 @@ pub(super) fn tell(row: &Observation, told: &mut Told, page: &mut Page) {
         };
         said.flush(page);
         page.moment(Some(at), '*', &words);
-        if shows(&moment.event)
-            && let Some(facts) = certificate.take()
-        {
+        if let Some(facts) = certificate.filter(|_| shown_at == Some(number)) {
             tell_certificate(row, facts, told, page);
         }
     }
@@ -73,6 +68,14 @@ pub(super) fn tell(row: &Observation, told: &mut Told, page: &mut Page) {
     if transcript.is_truncated() {
         page.moment(None, '*', "more happened than is kept");
     }
+}
+
+/// Which moment's handshake showed the certificate that is known: the one that was done, or else the last, for what an
+/// earlier one showed is forgotten where plain text was the answer to it.
+fn shows_certificate(transcript: &Transcript) -> Option<usize> {
+    let moments = transcript.moments();
+    let done = moments.iter().position(|moment| matches!(moment.event, Event::Secured(_)));
+    done.or_else(|| moments.iter().rposition(|moment| matches!(moment.event, Event::NotSecured(_))))
 }
 
 /// What one side says, until the other does or something happens. Lines that come in pieces are put together.
@@ -208,7 +211,7 @@ pub(super) fn shown(cell: Cell<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use hailer::observation::{TlsUse, Transcript};
+    use hailer::observation::TlsUse;
 
     use super::super::hand_made::{certified, greeted};
     use super::*;
@@ -304,6 +307,18 @@ mod tests {
         assert_eq!(told(&row), expected);
         row.time += 31 * DAY;
         assert!(told(&row).contains("1970-01-31, expired 1 day ago\n"));
+    }
+
+    #[test]
+    fn a_certificate_stands_where_it_was_shown() {
+        let plain = || (10, Event::NotSecured("plain text in answer".into()));
+        let failed = || (40, Event::NotSecured("alert bad_certificate".into()));
+        let row = || certified(greeted(465, "220 ready\r\n"), &["mail.example"]);
+        let text = told(&with(row(), &[plain(), (30, Event::Hello("TLS 1.2 and 1.3")), failed()]));
+        assert!(text.contains("40 ms * TLS: not agreed: alert bad_certificate\n           * certificate"), "{text}");
+        let mut without = row();
+        without.tls = Some(Box::new(TlsFacts::new(TlsUse::NotOffered)));
+        assert!(!told(&with(without, &[plain()])).contains("* certificate"));
     }
 
     #[test]

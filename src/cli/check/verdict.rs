@@ -2,7 +2,7 @@
 //!
 //! A cause that can only be guessed is hedged: who stands outside sees that a packet is gone, not who took it.
 
-use hailer::observation::{Protocol, TlsFacts, TlsUse};
+use hailer::observation::{Protocol, Reply, TlsFacts, TlsUse};
 use hailer::output::escape::escape;
 use hailer::{Observation, Outcome};
 
@@ -26,7 +26,7 @@ pub(super) fn verdict(row: &Observation) -> String {
                 Some(Protocol::Tls) => "the port begins with TLS, as 465 and 990 do",
                 Some(_) | None => "another program has the port, or it is forwarded to one",
             };
-            format!("{what} speaks here, where {service} was expected: {hint}.")
+            format!("{what} speaks here, where {service} was expected: {hint}.") + in_clear(row)
         }
         Outcome::TlsFailed => {
             let why = tls_error(row).or_else(|| detail.map(str::to_owned));
@@ -44,17 +44,16 @@ pub(super) fn verdict(row: &Observation) -> String {
              of connections, or a load balancer without a live backend."
                 .to_owned()
         }
-        Outcome::Closed => "It began a greeting and closed before that was complete: the service may be crashing; see its \
-                            log."
-            .to_owned(),
-        Outcome::Silent if row.greeting().is_empty() => {
-            "It took the connection and said nothing in time: a service that hangs (on a look-up of our address, mostly), \
-             a proxy that waits for its backend, or a port that begins with TLS."
-                .to_owned()
+        Outcome::Closed => {
+            let words = "It began a greeting and closed before that was complete: the service may be crashing; see its log.";
+            words.to_owned() + in_clear(row)
         }
-        Outcome::Silent => "It began a greeting and did not complete it in time: the service hangs, or is made to answer \
-                            slowly on purpose."
-            .to_owned(),
+        Outcome::Silent if row.greeting().is_empty() => silent(row),
+        Outcome::Silent => {
+            let words = "It began a greeting and did not complete it in time: the service hangs, or is made to answer \
+                         slowly on purpose.";
+            words.to_owned() + in_clear(row)
+        }
         Outcome::Refused => format!(
             "Refused: nothing listens on port {port} there, or a firewall says so. Start the service, or see on which \
              addresses it listens."
@@ -67,9 +66,9 @@ pub(super) fn verdict(row: &Observation) -> String {
              one."
         ),
         Outcome::Unreachable => format!(
-            "Unreachable ({}): the network says so, not the host. {}",
-            detail.unwrap_or("no reason was given"),
-            unreachable_hint(detail.unwrap_or_default())
+            "Unreachable ({}): the network says so, not the host. A firewall may forbid it, there may be no route to it, or \
+             the host is down.",
+            detail.unwrap_or("no reason was given")
         ),
         Outcome::LocalError => format!(
             "This machine could not try it: {}. That says nothing of the host.",
@@ -77,6 +76,24 @@ pub(super) fn verdict(row: &Observation) -> String {
         ),
         Outcome::Unresolved => format!("Not tried: {}.", detail.unwrap_or("the name leads nowhere")),
     }
+}
+
+/// A connection without a word. TLS is a guess only where it was not tried.
+fn silent(row: &Observation) -> String {
+    let causes = "a service that hangs (on a look-up of our address, mostly), or a proxy that waits for its backend";
+    match row.tls.as_deref().map(|facts| facts.tls) {
+        None => format!("It took the connection and said nothing in time: {causes}, or a port that begins with TLS."),
+        Some(TlsUse::Implicit) => format!("It says nothing inside TLS: {causes}."),
+        Some(TlsUse::Starttls | TlsUse::AuthTls | TlsUse::NotOffered | TlsUse::Refused | TlsUse::Failed) => {
+            format!("It took the connection and said nothing in time, nor does TLS lead further: {causes}.")
+        }
+    }
+}
+
+/// What is to be added where plain text came on a port for TLS.
+fn in_clear(row: &Observation) -> &'static str {
+    let is_plain = row.tls.as_deref().is_some_and(|facts| facts.tls == TlsUse::NotOffered);
+    if is_plain && row.service.is_implicit_tls() { " It is plain text, on a port where TLS comes first." } else { "" }
 }
 
 fn greeted(row: &Observation) -> String {
@@ -138,46 +155,33 @@ fn encryption(facts: &TlsFacts, row: &Observation) -> String {
     let command = if row.service.is_ftp() { "AUTH TLS" } else { "STARTTLS" };
     let error = facts.error.as_deref().map(|error| escape(error.as_bytes()));
     let error = error.as_deref().unwrap_or("no reason was given");
+    let upgrade = row.dialogue.as_deref().and_then(|dialogue| dialogue.upgrade.as_ref());
+    let is_granted = upgrade.is_some_and(Reply::is_positive);
     let works = |what: &str| {
         let version = facts.version.unwrap_or("an unknown version");
         let certificate = facts.verdict.map_or_else(|| "not shown".to_owned(), judged);
         format!("{what} works: {version}; its certificate is {certificate}.")
     };
+    let plain = if row.service.is_implicit_tls() { "It speaks plain text where TLS comes first. " } else { "" };
     match facts.tls {
         TlsUse::Implicit => works("TLS"),
-        TlsUse::Starttls | TlsUse::AuthTls if row.service.is_implicit_tls() => {
-            format!("It speaks plain text where TLS comes first. {}", works(command))
+        TlsUse::Starttls | TlsUse::AuthTls => plain.to_owned() + &works(command),
+        TlsUse::NotOffered | TlsUse::Refused | TlsUse::Failed if is_granted => {
+            format!("{plain}It grants {command}, and then there is no TLS: {error}.")
         }
-        TlsUse::Starttls | TlsUse::AuthTls => works(command),
-        TlsUse::NotOffered if row.service.is_implicit_tls() => {
+        // It greeted in clear.
+        TlsUse::NotOffered | TlsUse::Refused | TlsUse::Failed if row.service.is_implicit_tls() => {
             "It speaks plain text where TLS comes first: TLS is switched off there, and clients that expect it cannot connect."
                 .to_owned()
         }
         TlsUse::NotOffered => format!("It does not offer {command}: everything goes in clear."),
-        TlsUse::Refused => format!("There is no {command}: {error}."),
-        TlsUse::Failed => format!("TLS after {command} fails: {error}."),
+        TlsUse::Refused | TlsUse::Failed => format!("There is no {command}: {error}."),
     }
 }
 
 fn tls_error(row: &Observation) -> Option<String> {
     let error = row.tls.as_deref()?.error.as_deref()?;
     Some(escape(error.as_bytes()))
-}
-
-/// What the words of ICMP point at: see the table in `probe::icmp`.
-fn unreachable_hint(detail: &str) -> &'static str {
-    if detail.contains("prohibited") || detail.contains("policy") || detail.contains("rejected") {
-        "A firewall rejects it, and says so."
-    } else if detail.contains("from this machine")
-        || detail.contains("host unreachable")
-        || detail.contains("address unre")
-    {
-        "The host is down, or nobody has that address in its network."
-    } else if detail.contains("net unreachable") || detail.contains("no route") {
-        "There is no route to it."
-    } else {
-        "See the router that sent this."
-    }
 }
 
 const fn spoken(protocol: Protocol) -> &'static str {
@@ -196,7 +200,7 @@ const fn spoken(protocol: Protocol) -> &'static str {
 #[cfg(test)]
 mod tests {
     use hailer::Service;
-    use hailer::observation::CertificateVerdict;
+    use hailer::observation::{CertificateVerdict, Dialogue};
 
     use super::super::hand_made::{certified, ended, greeted};
     use super::*;
@@ -223,6 +227,12 @@ mod tests {
             row.name = Some(name.into());
             row
         };
+        let partial = |port, outcome| Observation { outcome, ..greeted(port, "220-wait") };
+        let granted = |mut row: Observation| {
+            let upgrade = Some(Reply { code: 220, bytes: b"220 go\r\n".to_vec() });
+            row.dialogue = Some(Box::new(Dialogue { upgrade, ..Dialogue::default() }));
+            row
+        };
         let table = [
             (greeted(25, "220 mx.example ESMTP\r\n"), "It answers, and calls itself mx.example."),
             (greeted(21, "220 ready\r\n"), "It answers."),
@@ -234,12 +244,26 @@ mod tests {
             (ended(21, Outcome::Timeout), "…what comes to port 21, or the host is down"),
             (ended(25, Outcome::Reset), "…broke it off at once (RST)"),
             (ended(25, Outcome::Closed), "…closed it without a word"),
-            (ended(25, Outcome::Silent), "…said nothing in time"),
+            (ended(25, Outcome::Silent), "…or a port that begins with TLS."),
+            (with_tls(ended(25, Outcome::Silent), TlsUse::Failed, None), "…waits for its backend."),
+            (with_tls(ended(465, Outcome::Silent), TlsUse::Implicit, None), "It says nothing inside TLS: "),
+            (
+                with_tls(partial(465, Outcome::Silent), TlsUse::NotOffered, None),
+                "…It is plain text, on a port where TLS",
+            ),
+            (
+                with_tls(partial(990, Outcome::Closed), TlsUse::NotOffered, None),
+                "…It is plain text, on a port where TLS",
+            ),
+            (with_tls(partial(25, Outcome::Closed), TlsUse::NotOffered, None), "…may be crashing; see its log."),
+            (
+                with_tls(granted(greeted(465, "220 x\r\n")), TlsUse::Failed, Some("alert")),
+                "It answers. It speaks plain text where TLS comes first. It grants STARTTLS, and then there is no TLS",
+            ),
             (
                 detailed(Outcome::Unreachable, "ICMP 3/13 communication administratively prohibited"),
-                "…A firewall rejects",
+                "Unreachable (ICMP 3/13 communication administratively prohibited): the network says so, not the host.",
             ),
-            (detailed(Outcome::Unreachable, "ICMP 3/1 host unreachable from this machine"), "…The host is down"),
             (detailed(Outcome::LocalError, "no route"), "This machine could not try it: no route. That says nothing"),
             (detailed(Outcome::Unresolved, "10.0.0.1 is excluded"), "Not tried: 10.0.0.1 is excluded."),
             (
@@ -253,6 +277,10 @@ mod tests {
             (with_tls(greeted(465, "220 x\r\n"), TlsUse::NotOffered, None), "…plain text where TLS comes first"),
             (with_tls(greeted(25, "220 x\r\n"), TlsUse::NotOffered, None), "…does not offer STARTTLS"),
             (with_tls(greeted(21, "220 x\r\n"), TlsUse::Refused, Some("502")), "…There is no AUTH TLS: 502."),
+            (
+                with_tls(granted(greeted(25, "220 x\r\n")), TlsUse::NotOffered, Some("plain text")),
+                "It answers. It grants STARTTLS, and then there is no TLS: plain text.",
+            ),
             (
                 expired(certified(greeted(465, "220 x\r\n"), &["mail.example"])),
                 "…TLS works: TLSv1.3; its certificate is expired.",

@@ -90,6 +90,30 @@ fn dsa_keys_are_as_long_as_their_prime() {
     }
 }
 
+#[test]
+fn short_curves_have_a_name_and_a_size() {
+    let info = |curve: &[u8]| {
+        let oid = [6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+        let curve = [&[6, u8::try_from(curve.len()).unwrap()], curve].concat();
+        let algorithm = sequence(&[&oid[..], &curve].concat());
+        sequence(&[&algorithm, &[3, 4, 0, 4, 1, 5][..]].concat())
+    };
+    // As `openssl ecparam -name NAME -outform DER` writes them.
+    let table: [(&[u8], u32, &str); 6] = [
+        (&[0x2b, 0x81, 4, 0, 4], 113, "EC sect113r1"),
+        (&[0x2b, 0x81, 4, 0, 8], 160, "EC secp160r1"),
+        (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 1], 192, "EC P-192"),
+        (&[0x2b, 0x81, 4, 0, 0x1f], 192, "EC secp192k1"),
+        (&[0x2b, 0x24, 3, 3, 2, 8, 1, 1, 3], 192, "EC brainpoolP192r1"),
+        (&[0x2b, 0x81, 4, 0, 0x19], 193, "EC sect193r2"),
+    ];
+    for (curve, bits, text) in table {
+        let info = info(curve);
+        let (_, info) = SubjectPublicKeyInfo::from_der(&info).unwrap();
+        assert_eq!(key(&info), Key { kind: KeyKind::Ec, bits: Some(bits), text: text.into() });
+    }
+}
+
 fn sequence(content: &[u8]) -> Vec<u8> {
     [&[0x30, u8::try_from(content.len()).unwrap()], content].concat()
 }
