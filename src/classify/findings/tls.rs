@@ -4,7 +4,7 @@
 //! at depth `tls` once for the oldest.
 
 use super::{Seen, excerpt};
-use crate::observation::{Legacy, Observation, Outcome, Protocol, Severity, TlsFacts, TlsUse};
+use crate::observation::{Legacy, Observation, Outcome, Protocol, Service, Severity, TlsFacts, TlsUse};
 
 /// The fewest bits of a finite-field Diffie-Hellman prime that are not weak: RFC 9325 §4.5.
 const DH_BITS: u32 = 2048;
@@ -59,7 +59,7 @@ pub(super) fn legacy_tls(row: &Observation) -> Option<Seen> {
 pub(super) fn weak_cipher(row: &Observation) -> Option<Seen> {
     let facts = row.tls.as_deref()?;
     let suites = negotiated(facts).filter_map(|(_, cipher)| {
-        let (severity, weakness) = weakness(cipher?)?;
+        let (severity, weakness) = weakness(cipher?, row.service)?;
         Some((severity, format!("{}: {weakness}", excerpt(cipher?))))
     });
     let old_group = match &facts.legacy {
@@ -99,8 +99,9 @@ fn age(version: &str) -> Option<u8> {
     }
 }
 
-/// The worst part of a suite, by its IANA name: RFC 9325 §4.1; RFC 7465 for RC4, RFC 5469 for DES and IDEA.
-fn weakness(suite: &str) -> Option<(Severity, &'static str)> {
+/// The worst part of a suite, by its IANA name: RFC 9325 §4.1; RFC 7465 for RC4, RFC 5469 for DES and IDEA. A
+/// suite without a certificate matters less on port 25, where no sender checks one (RFC 7435 §3).
+fn weakness(suite: &str, service: Service) -> Option<(Severity, &'static str)> {
     // RFC 9150: integrity only.
     if matches!(suite, "TLS_SHA256_SHA256" | "TLS_SHA384_SHA384") {
         return Some((Severity::High, "no encryption"));
@@ -111,7 +112,8 @@ fn weakness(suite: &str) -> Option<(Severity, &'static str)> {
     let found = if has("NULL") {
         (Severity::High, "no encryption")
     } else if has("anon") {
-        (Severity::High, "no proof of who the server is")
+        let is_asked = service != Service::Smtp;
+        (if is_asked { Severity::High } else { Severity::Low }, "no proof of who the server is")
     } else if begins("EXPORT") {
         (Severity::High, "a key short enough to be guessed")
     } else if has("RC4") {
