@@ -26,7 +26,7 @@ const STARTTLS: &str = "-starttls smtp is for 25 and 587: say -starttls ftp for 
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// Reply codes (421), ports (port:25) and findings by their id; codes stand side by side where there is room [default: --list]
+    /// Reply codes (421), ports (port:25), findings by their id; codes side by side if there is room [default: --list]
     #[arg(value_name = "WHAT")]
     what: Vec<String>,
 
