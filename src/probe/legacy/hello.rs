@@ -6,7 +6,7 @@ use rustls::CipherSuite;
 
 use super::bytes::put_vector;
 use super::message::{self, put_message};
-use super::suite::{NAMED, SPOKEN, UNPROTECTED, is_new, is_weak};
+use super::suite::{NAMED, SPOKEN, UNPROTECTED, is_new, is_open, is_weak};
 use super::version::Version;
 
 /// What to ask a server with; a connection bears one.
@@ -62,8 +62,10 @@ impl Hello {
         let all: Vec<CipherSuite> = match self {
             Self::Everything | Self::Bare => SPOKEN.iter().chain(NAMED).copied().collect(),
             Self::Old => {
+                // What anybody can read, what is broken, what proves nothing, and then the rest.
+                let (open, unproved): (Vec<_>, Vec<_>) = UNPROTECTED.iter().partition(|suite| is_open(**suite));
                 let (weak, rest): (Vec<_>, Vec<_>) = NAMED.iter().chain(SPOKEN).partition(|suite| is_weak(**suite));
-                UNPROTECTED.iter().copied().chain(weak).chain(rest).collect()
+                open.into_iter().chain(weak).chain(unproved).chain(rest).collect()
             }
             Self::Anonymous => UNPROTECTED.to_vec(),
         };

@@ -260,6 +260,11 @@ pub(super) fn name(suite: CipherSuite) -> Cow<'static, str> {
     }
 }
 
+/// Whether a suite does not encrypt.
+pub(super) fn is_open(suite: CipherSuite) -> bool {
+    suite.as_str().is_some_and(|name| name.contains("_NULL_"))
+}
+
 /// Whether a suite's cipher is broken or out of use: RC4, DES, 3DES, RC2, IDEA, and whatever was for export.
 pub(super) fn is_weak(suite: CipherSuite) -> bool {
     let broken = ["RC4", "DES", "3DES", "RC2", "IDEA"];
