@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::ops::RangeInclusive;
 
 use clap::Args;
 use hailer::handbook::{Check, Digits, FindingText, General, Handbook, Meaning, PortText, Reply};
@@ -14,8 +15,8 @@ use super::{Ended, Failure};
 /// Longer lines are hard to read; and what there is where stdout is no terminal.
 const PAGE_WIDTH: usize = 100;
 
-/// Two pages side by side want as much as one that stands alone, and gain by more up to here.
-const TWO_PAGES: std::ops::RangeInclusive<usize> = PAGE_WIDTH..=160;
+/// Pages side by side want so much each, and gain by more up to here.
+const COLUMN: RangeInclusive<usize> = 45..=78;
 
 /// On narrower terminals lines are as long as here.
 const LEAST_WIDTH: usize = 40;
@@ -25,7 +26,7 @@ const STARTTLS: &str = "-starttls smtp is for 25 and 587: say -starttls ftp for 
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// Reply codes (421), ports (port:25) and findings by their id; two codes stand side by side [default: --list]
+    /// Reply codes (421), ports (port:25), findings by their id; codes side by side if there is room [default: --list]
     #[arg(value_name = "WHAT")]
     what: Vec<String>,
 
@@ -148,8 +149,9 @@ fn joined(numbers: impl Iterator<Item = u16>) -> String {
 /// The pages of all that was asked.
 fn explained(entries: &[Entry<'_>], width: usize) -> Vec<String> {
     let pages: Vec<Page> = entries.iter().map(Entry::page).collect();
-    if let ([left, right], true) = (&pages[..], entries.iter().all(Entry::is_code) && TWO_PAGES.start() <= &width) {
-        return left.render_beside(right, width.min(*TWO_PAGES.end()));
+    let column = Page::column(pages.len(), width);
+    if pages.len() > 1 && entries.iter().all(Entry::is_code) && column >= *COLUMN.start() {
+        return Page::render_beside(&pages, column.min(*COLUMN.end()));
     }
     let pages: Vec<_> = pages.iter().map(|page| page.render(width.min(PAGE_WIDTH))).collect();
     pages.join(&String::new())
@@ -301,13 +303,20 @@ mod tests {
     }
 
     #[test]
-    fn two_codes_stand_side_by_side_where_there_is_room() {
-        let handbook = Handbook::builtin();
-        let entries: Vec<_> = ["220", "429"].map(|word| look_up(handbook, word).unwrap()).into();
-        assert!(explained(&entries, 100)[0].starts_with("220   "));
-        assert_eq!(explained(&entries, 99)[0], "220");
-        let entries: Vec<_> = ["220", "port:20"].map(|word| look_up(handbook, word).unwrap()).into();
-        assert_eq!(explained(&entries, 200)[0], "220");
+    fn codes_stand_side_by_side_where_there_is_room() {
+        let first = |words: &[&str], width| {
+            let entries: Vec<_> = words.iter().map(|word| look_up(Handbook::builtin(), word).unwrap()).collect();
+            let lines = explained(&entries, width);
+            assert!(lines.iter().all(|line| line.chars().count() <= width), "{width}: {lines:#?}");
+            lines[0].split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        };
+        for (words, width) in
+            [(&["220", "221"][..], 94), (&["220", "221", "250"], 143), (&["220", "221", "250", "354"], 192)]
+        {
+            assert_eq!(first(words, width), words, "{width}");
+            assert_eq!(first(words, width - 1), ["220"], "{width}");
+        }
+        assert_eq!(first(&["220", "port:20"], 200), ["220"]);
     }
 
     #[test]

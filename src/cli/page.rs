@@ -1,4 +1,4 @@
-//! A page of words for people: headings, labels with wrapped text beside them, command lines that can be copied; and two
+//! A page of words for people: headings, labels with wrapped text beside them, command lines that can be copied; and
 //! pages side by side.
 //!
 //! Plain text of characters that are one column wide each, as the handbook's are.
@@ -9,7 +9,7 @@ const WIDE_ENOUGH: usize = 72;
 /// As wide as the longest label, and two blanks.
 const LABEL: usize = 15;
 
-/// Between two pages.
+/// Between two pages side by side.
 const GAP: usize = 4;
 
 /// One thing explained.
@@ -52,23 +52,33 @@ impl Page {
         std::iter::once(self.heading.clone()).chain(sections).collect()
     }
 
-    /// Two pages side by side; sections that correspond begin on the same line.
-    pub(super) fn render_beside(&self, other: &Self, width: usize) -> Vec<String> {
-        let column = (width - GAP) / 2;
-        let mut lines = vec![beside(&self.heading, &other.heading, column)];
-        for (left, right) in self.sections.iter().zip(&other.sections) {
-            let (left, right) = (left.render(column), right.render(column));
-            for row in 0..left.len().max(right.len()) {
-                let [left, right] = [&left, &right].map(|lines| lines.get(row).map_or("", String::as_str));
-                lines.push(beside(left, right, column));
+    /// Pages side by side, each of that width; sections that correspond begin on the same line.
+    pub(super) fn render_beside(pages: &[Self], column: usize) -> Vec<String> {
+        let mut lines = vec![beside(pages.iter().map(|page| page.heading.as_str()), column)];
+        let most = pages.iter().map(|page| page.sections.len()).max().unwrap_or_default();
+        for number in 0..most {
+            let section = |page: &Self| page.sections.get(number).map(|it| it.render(column)).unwrap_or_default();
+            let parts: Vec<_> = pages.iter().map(section).collect();
+            let height = parts.iter().map(Vec::len).max().unwrap_or_default();
+            for row in 0..height {
+                lines.push(beside(parts.iter().map(|lines| lines.get(row).map_or("", String::as_str)), column));
             }
         }
         lines
     }
+
+    /// How wide each of several pages can be side by side.
+    pub(super) const fn column(pages: usize, width: usize) -> usize {
+        match pages {
+            0 | 1 => width,
+            pages => width.saturating_sub(GAP * (pages - 1)) / pages,
+        }
+    }
 }
 
-fn beside(left: &str, right: &str, column: usize) -> String {
-    format!("{left:width$}{right}", width = column + GAP).trim_end().to_owned()
+fn beside<'a>(parts: impl Iterator<Item = &'a str>, column: usize) -> String {
+    let width = column + GAP;
+    parts.map(|part| format!("{part:width$}")).collect::<Vec<_>>().concat().trim_end().to_owned()
 }
 
 impl Section {
@@ -213,6 +223,15 @@ mod tests {
             "SMTP                SMTP",
             "  Yes.                Yes.",
         ];
-        assert_eq!(left.render_beside(&right, 36), expected);
+        let column = Page::column(2, 36);
+        let pages = [left, right];
+        assert_eq!(Page::render_beside(&pages, column), expected);
+        let [left, right] = pages;
+        let third = Page { heading: "222".to_owned(), sections: vec![] };
+        let lines = Page::render_beside(&[left, third, right], column);
+        assert_eq!(
+            lines[..3],
+            ["220                 222                 221", "", "FTP                                     FTP"]
+        );
     }
 }

@@ -10,7 +10,7 @@ const CODES: [u16; 30] = [
 
 const PORTS: [u16; 12] = [20, 21, 25, 110, 143, 465, 587, 989, 990, 993, 995, 2525];
 
-const FINDINGS: [(&str, Severity); 33] = [
+const FINDINGS: [(&str, Severity); 34] = [
     ("cleartext_auth", Severity::High),
     ("no_starttls", Severity::Medium),
     ("no_auth_tls", Severity::Medium),
@@ -31,6 +31,7 @@ const FINDINGS: [(&str, Severity); 33] = [
     ("cert_bad_signature", Severity::High),
     ("pasv_private_address", Severity::Medium),
     ("pasv_other_host", Severity::Medium),
+    ("pasv_broken", Severity::Medium),
     ("epsv_broken", Severity::Low),
     ("anonymous_ftp", Severity::Medium),
     ("version_disclosed", Severity::Info),

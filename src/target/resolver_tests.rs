@@ -174,7 +174,7 @@ async fn search_domains_are_for_names_without_a_dot() {
     for (name, expected) in [
         ("printer", Some("printer.corp.example.")),
         ("printer.", Some("printer.")),
-        ("nodata", Some("nodata.corp.example.")),
+        ("nodata", Some("nodata.lab.example.")),
         ("broken", Some("broken.corp.example.")),
         ("gone", None),
     ] {

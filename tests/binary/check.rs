@@ -154,6 +154,26 @@ fn a_name_without_an_address_cannot_be_checked() {
 }
 
 #[test]
+fn a_finding_outweighs_a_host_that_leads_nowhere() {
+    let (closed, dns) = (ClosedPort::new(), Dns::new("found.example TXT -"));
+    let ended = run(check(["gone.example", &format!("{}=smtp", closed.address)]).args([&dns.option(), "-q"]));
+    let expected = "hailer: gone.example: nothing could be checked: no such name\n";
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(5), expected), "{ended:?}");
+}
+
+#[test]
+fn nobody_is_asked_for_whom_nobody_reads() {
+    let (closed, listener, dns) = (ClosedPort::new(), listen(), nameless());
+    let targets = [closed.address, listener.local_addr().unwrap()].map(|address| format!("{address}=smtp"));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = Running::start_onto(check(targets).arg(dns.option()), writer.into()).end();
+    assert_eq!(ended.code, Some(5), "{ended:?}");
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err(), "the second host was asked");
+}
+
+#[test]
 fn what_cannot_be_asked_is_usage_and_nothing_is_sent() {
     let listener = listen();
     let target = format!("{}=smtp", listener.local_addr().unwrap());

@@ -20,8 +20,24 @@ pub(super) fn pasv_private_address(row: &Observation) -> Option<Seen> {
 }
 
 /// PASV names another public address than the one dialled. Clients that guard against being sent elsewhere refuse it.
+/// Who dials an inside address hears the public one of a server that is set up right for those outside: no finding.
 pub(super) fn pasv_other_host(row: &Observation) -> Option<Seen> {
-    other_address(row, |ip| !ip.is_unspecified() && !is_inside(ip.into()))
+    let seen = other_address(row, |ip| !ip.is_unspecified() && !is_inside(ip.into()))?;
+    (!is_inside(row.ip?)).then_some(seen)
+}
+
+/// PASV's port takes no connection on the host that was dialled. Where EPSV's takes none either, [`epsv_broken`] tells
+/// both; and the port of a public address elsewhere is not to be looked for here.
+pub(super) fn pasv_broken(row: &Observation) -> Option<Seen> {
+    let guest = guest(row)?;
+    if guest.passive_opens != Some(false) || guest.extended_opens == Some(false) {
+        return None;
+    }
+    let address = guest.addresses.last()?;
+    let ip = IpAddr::from(*address.ip());
+    let is_here = row.ip?.to_canonical() == ip || ip.is_unspecified() || is_inside(ip);
+    let but = if guest.extended_opens == Some(true) { ", though that of EPSV does" } else { "" };
+    is_here.then(|| Seen::that(format!("port {} does not open{but}", address.port())))
 }
 
 /// EPSV is refused, names no port, or its port takes no connection. A refusal where PASV can be used matters least.

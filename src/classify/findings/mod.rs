@@ -63,7 +63,7 @@ impl Rule {
 }
 
 /// Every rule, by id.
-pub static RULES: [Rule; 30] = [
+pub static RULES: [Rule; 31] = [
     Rule::new("anonymous_ftp", Medium, data_address::anonymous_ftp),
     Rule::new("cert_bad_signature", High, certificate::bad_signature),
     Rule::new("cert_expired", High, certificate::expired),
@@ -82,6 +82,7 @@ pub static RULES: [Rule; 30] = [
     Rule::new("no_starttls", Medium, clear::no_starttls),
     Rule::new("not_ready", Info, presence::not_ready),
     Rule::new("open_but_silent", Low, presence::open_but_silent),
+    Rule::new("pasv_broken", Medium, data_address::pasv_broken),
     Rule::new("pasv_other_host", Medium, data_address::pasv_other_host),
     Rule::new("pasv_private_address", Medium, data_address::pasv_private_address),
     Rule::new("plain_on_tls_port", High, tls::plain_on_tls_port),

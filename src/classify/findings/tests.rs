@@ -531,6 +531,19 @@ fn data_addresses() {
         (guest(v4, |it| it.extended = Some(reply("229 ok"))), "medium epsv_broken: 229 without a port"),
         (guest(v4, |it| opens(it, true)), ""),
         (guest(v4, |it| opens(it, false)), "medium epsv_broken: port 40002 does not open"),
+        // Inside a public address is none that is wrong.
+        (guest("10.0.0.9", address[1]), ""),
+        (guest("10.0.0.9", address[2]), "medium pasv_private_address: PASV 0.0.0.0:40001"),
+        (guest(v4, |it| closed(it, "198.51.100.7:7", None)), "medium pasv_broken: port 7 does not open"),
+        (
+            guest(v4, |it| closed(it, "198.51.100.7:7", Some(true))),
+            "medium pasv_broken: port 7 does not open, though that of EPSV does",
+        ),
+        (
+            guest(v4, |it| closed(it, "198.51.100.7:7", Some(false))),
+            "medium epsv_broken: port 40002 does not open, nor does that of PASV",
+        ),
+        (guest(v4, |it| closed(it, "203.0.113.9:7", None)), "medium pasv_other_host: PASV 203.0.113.9:7"),
     ] {
         let mut found = told(&row);
         let place = found.iter().position(|found| found == "medium anonymous_ftp").expect("a guest was let in");
@@ -539,6 +552,14 @@ fn data_addresses() {
     }
     let turned_away = Anonymous { login: reply("530 no"), addresses: at("10.0.0.5:1"), ..Anonymous::default() };
     assert_each([(talked(Ftp, Dialogue { anonymous: Some(turned_away), ..Dialogue::default() }), "")]);
+}
+
+/// PASV's port is closed; EPSV's is as it says, where it was asked for.
+fn closed(guest: &mut Anonymous, address: &str, extended: Option<bool>) {
+    (guest.addresses, guest.passive_opens) = (vec![address.parse().unwrap()], Some(false));
+    if let Some(extended) = extended {
+        opens(guest, extended);
+    }
 }
 
 fn opens(guest: &mut Anonymous, opens: bool) {
