@@ -348,6 +348,11 @@ fn old_versions_and_weak_suites() {
         *group = Some("DH 1024".into());
     }
     assert!(told(&old_group).contains(&"medium weak_cipher: DH 1024".to_owned()));
+    // No sender checks a certificate on port 25.
+    let mut unproved = session("TLSv1.2", "TLS_DH_anon_WITH_AES_128_CBC_SHA", "");
+    unproved.tls = TlsUse::Starttls;
+    let found = told(&with_tls(greeted(Smtp, "220 ready\r\n"), unproved));
+    assert_eq!(found, ["low weak_cipher: TLS_DH_anon_WITH_AES_128_CBC_SHA: no proof of who the server is"]);
     // The worse of two is told; of equals the session's.
     let mut both = behind("TLSv1.0", "TLS_RSA_WITH_RC4_128_SHA");
     both.tls.as_mut().unwrap().cipher = Some("TLS_RSA_WITH_3DES_EDE_CBC_SHA".into());
