@@ -51,8 +51,11 @@ impl<N: Network> Prober<N> {
             if let Some(door) = door {
                 peer = match self.upgrade(peer, door, visit, observation).await {
                     Ok(peer) if !peer.is_plain() => peer,
-                    lost => {
+                    mut lost => {
                         if visit.ask.anonymous {
+                            if let Ok(peer) = &mut lost {
+                                peer.finish().await;
+                            }
                             Box::pin(self.visit_anew(visit, observation, dialogue)).await;
                         }
                         return lost;

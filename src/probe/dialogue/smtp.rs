@@ -35,7 +35,8 @@ impl<N: Network> Prober<N> {
             return Ok(peer);
         }
         if !offers.has("STARTTLS") {
-            observation.tls = Some(Box::new(TlsFacts::new(TlsUse::NotOffered)));
+            // On a TLS port it is known already, and how.
+            observation.tls.get_or_insert_with(|| Box::new(TlsFacts::new(TlsUse::NotOffered)));
             return Ok(peer);
         }
         match ask(&mut peer, "STARTTLS", patience, dialogue).await {
