@@ -218,7 +218,7 @@ impl ScanBuilder {
     /// The first setting that cannot work on this machine, and what to do about it.
     pub fn build(self) -> Result<Scan, Error> {
         let targets = self.targets.ok_or(Error::NoTargets)?;
-        let config = self.config;
+        let mut config = self.config;
         let timeouts = [
             ("connect", config.connect_timeout),
             ("TLS", config.tls_timeout),
@@ -230,6 +230,10 @@ impl ScanBuilder {
         }
         if let Some(name) = config.ehlo_name.as_ref().filter(|name| !is_ehlo_name(name)) {
             return Err(Error::EhloName { name: name.clone() });
+        }
+        // Only then is it said to anybody.
+        if config.depth > Depth::Greeting && config.ehlo_name.is_none() {
+            config.ehlo_name = machine_name();
         }
         let public = targets.public_addresses();
         if public > MAX_PUBLIC && !config.authorised {
@@ -261,6 +265,7 @@ impl ScanBuilder {
             seed,
             shard: config.shard,
             pace: pace.to_string(),
+            ehlo_name: config.ehlo_name.clone(),
         };
         let resolver = match config.resolvers.as_slice() {
             [] => Resolver::system(),
@@ -294,7 +299,7 @@ impl ScanBuilder {
                 ftp_greeting_timeout: config.ftp_greeting_timeout,
                 leave: config.leave,
                 ask: Ask { depth: config.depth, anonymous: config.anonymous },
-                ehlo_name: config.ehlo_name.clone().or_else(machine_name),
+                ehlo_name: config.ehlo_name.clone(),
                 transcript: config.transcript,
             },
             uplink: Uplink::default(),

@@ -160,7 +160,8 @@ impl Manifest {
 }
 
 impl Settings {
-    /// The settings that a scan was made with. Only [`Scan`] knows its pace, and how much is done at once.
+    /// The settings that a scan was made with. Only [`Scan`] knows its pace, how much is done at once, and who
+    /// it says it is.
     pub fn new(config: &crate::Config, scan: &Scan, ports: &crate::Ports) -> Self {
         let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let listed: Vec<_> = ports.iter().map(|(port, service)| format!("{port}={service}")).collect();
@@ -179,7 +180,7 @@ impl Settings {
             },
             depth: config.depth.as_str().into(),
             anonymous: config.anonymous,
-            ehlo_name: config.ehlo_name.clone().or_else(crate::probe::machine_name),
+            ehlo_name: scan.ehlo_name().map(str::to_owned),
             transcript: config.transcript,
             all: config.all,
             retry_busy: config.retry_busy,

@@ -90,6 +90,7 @@ pub(crate) struct Facts {
     pub(crate) seed: u64,
     pub(crate) shard: Shard,
     pub(crate) pace: String,
+    pub(crate) ehlo_name: Option<String>,
 }
 
 impl Scan {
@@ -121,6 +122,11 @@ impl Scan {
     /// How fast it will go, in words.
     pub fn pace(&self) -> &str {
         &self.facts.pace
+    }
+
+    /// Who we say we are to mail servers, where that is not our address; none where they are told nothing.
+    pub fn ehlo_name(&self) -> Option<&str> {
+        self.facts.ehlo_name.as_deref()
     }
 
     /// What decides which rows there will be, and in which order they are begun: two scans with the same digest have the

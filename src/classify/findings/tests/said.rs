@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::secured::{but, certificate, session};
 use super::*;
 
 /// What the disclosure rule finds in a greeting that was read as the engine reads it, without its id.
