@@ -17,6 +17,7 @@ pub use self::pace::{Canary, Limit, Profile};
 pub use crate::probe::Roots;
 
 use self::pace::{canary_interval, pace};
+use crate::classify::Classifier;
 use crate::error::Error;
 use crate::probe::{
     Anchors, Ask, Certificates, Interface, Neighbours, Prober, Settings, System, TlsClient, Uplink, is_ehlo_name,
@@ -107,6 +108,14 @@ pub struct Config {
     /// Who we say we are in EHLO: a host name with a dot, or an address literal; by default this machine's name if it has
     /// a dot, or else the address that we connect from, in brackets (RFC 5321 §4.1.1.1).
     pub ehlo_name: Option<String>,
+    /// How often an endpoint that greets is connected to in all, to see whether it is always the same server.
+    pub samples: NonZeroU32,
+    /// The time between two of these connections.
+    pub sample_interval: Duration,
+    /// A port on which nothing should listen: whether it takes a connection as well is tried on hosts that greet.
+    pub decoy: Option<u16>,
+    /// The addresses that servers see us at, where those are not the sockets' own.
+    pub our_addresses: Vec<IpAddr>,
     /// Whether both sides' words are kept with the row.
     pub transcript: bool,
     /// Whether refused, unreachable and silent-to-SYN endpoints are handed on as well.
@@ -153,6 +162,10 @@ impl Default for Config {
             depth: Depth::Greeting,
             anonymous: false,
             ehlo_name: None,
+            samples: NonZeroU32::MIN,
+            sample_interval: Duration::from_secs(1),
+            decoy: None,
+            our_addresses: Vec::new(),
             transcript: false,
             all: false,
             seed: None,
@@ -180,6 +193,7 @@ pub struct ScanBuilder {
     config: Config,
     checkpoint: Option<Checkpoint>,
     names_log: Option<PathBuf>,
+    classifier: Option<Arc<Classifier>>,
 }
 
 impl ScanBuilder {
@@ -194,6 +208,13 @@ impl ScanBuilder {
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// By which wordlists rows are classified; by default those that are compiled in.
+    #[must_use]
+    pub fn classifier(mut self, classifier: Arc<Classifier>) -> Self {
+        self.classifier = Some(classifier);
         self
     }
 
@@ -278,6 +299,7 @@ impl ScanBuilder {
         let names = self.names_log.filter(|_| targets.has_names());
         let book = names.map_or_else(|| Ok(AnswerBook::temporary()), |path| AnswerBook::at(&path, resumes));
         let book = Arc::new(book.map_err(Error::NamesLog)?);
+        let classifier = self.classifier.unwrap_or_else(|| Arc::clone(Classifier::builtin()));
         let names = Names::new(targets.family(), Arc::new(resolver), book);
         let share = pace.divided_by(config.shard.count());
         let (agenda, notices) = Agenda::new(Setup {
@@ -310,6 +332,7 @@ impl ScanBuilder {
             all: config.all,
             retry_busy: config.retry_busy,
             canary_interval: canary_interval(&config, share),
+            classifier,
             canaries: config.canaries,
         };
         Ok(Scan { prober, names, notices, settings, facts })

@@ -6,6 +6,7 @@
 mod certificate;
 mod dialogue;
 mod finding;
+mod fronting;
 mod tls;
 mod transcript;
 
@@ -19,6 +20,7 @@ use std::time::{Duration, SystemTime};
 pub use self::certificate::{Certificate, CertificateStatus, CertificateVerdict, Key, KeyKind};
 pub use self::dialogue::{Anonymous, Asked, Dialogue, Offers, Reply};
 pub use self::finding::{Finding, Severity};
+pub use self::fronting::{Decoy, End, Ending, Evidence, EvidenceCode, Fronting, Grade, Vantage, Variant};
 pub use self::tls::{Legacy, TlsFacts, TlsUse};
 pub use self::transcript::{Event, Moment, Transcript};
 
@@ -203,6 +205,10 @@ pub struct Observation {
     pub received: Received,
     /// How much of [`Observation::received`] is the greeting; the rest came after it and is evidence.
     pub greeting_len: usize,
+    /// When QUIT was said, counted from the start of the connect: what came before it was asked for by nobody.
+    pub quit_at: Option<Duration>,
+    /// When the peer ended the connection, where it did so before us.
+    pub ending: Option<Ending>,
     /// What was learnt about TLS, where it was asked for.
     pub tls: Option<Box<TlsFacts>>,
     /// What the server said when it was asked what it can do, where it was.
@@ -215,6 +221,16 @@ pub struct Observation {
     pub software: Option<Box<Software>>,
     /// SHA-256 of the greeting with dates, ids and counters masked.
     pub banner_hash: Option<[u8; 32]>,
+    /// Whether something stands in front; absent where no connection stood.
+    pub fronting: Option<Fronting>,
+    /// What speaks for that, the strongest first.
+    pub evidence: Vec<Evidence>,
+    /// The address that the server says we come from.
+    pub seen_as: Option<IpAddr>,
+    /// A port on which nothing should listen, where that was tried.
+    pub decoy: Option<Decoy>,
+    /// The servers that repeated connections met, the commonest first; empty where it was connected to once.
+    pub variants: Vec<Variant>,
     /// What an auditor should look at, the worst first.
     pub findings: Vec<Finding>,
     /// The names that DNS gives the address, where that was asked.
@@ -249,12 +265,19 @@ impl Observation {
             code: None,
             received: Received::default(),
             greeting_len: 0,
+            quit_at: None,
+            ending: None,
             tls: None,
             dialogue: None,
             transcript: None,
             hostname: None,
             software: None,
             banner_hash: None,
+            fronting: None,
+            evidence: Vec::new(),
+            seen_as: None,
+            decoy: None,
+            variants: Vec::new(),
             findings: Vec::new(),
             ptr: Vec::new(),
             attempts: 0,
@@ -264,6 +287,11 @@ impl Observation {
     /// The bytes of the greeting: the first complete reply, or what came of it.
     pub fn greeting(&self) -> &[u8] {
         self.received.bytes.get(..self.greeting_len).unwrap_or_default()
+    }
+
+    /// Who stands in front, where the evidence gives it away.
+    pub fn front(&self) -> Option<&str> {
+        self.evidence.iter().find_map(|evidence| evidence.front.as_deref())
     }
 }
 

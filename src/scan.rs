@@ -81,6 +81,8 @@ pub(crate) struct Settings {
     pub(crate) canaries: Vec<Canary>,
     /// The time between two hails of each.
     pub(crate) canary_interval: Duration,
+    /// Made before anything is begun: it takes some milliseconds, which would count as some endpoint's.
+    pub(crate) classifier: Arc<Classifier>,
 }
 
 /// What a scan is, for whoever writes it down.
@@ -246,7 +248,6 @@ struct Run<N> {
     prober: Prober<N>,
     names: Names,
     settings: Settings,
-    classifier: &'static Classifier,
     /// For how many seconds this machine had slept when people were last told.
     slept_told: AtomicU64,
 }
@@ -259,10 +260,8 @@ struct Unwanted;
 
 impl<N: Network> Run<N> {
     fn new(prober: Prober<N>, names: Names, settings: Settings) -> Self {
-        // The classifier is made before anything is begun: it takes some milliseconds, which would count as some
-        // endpoint's.
         let slept_told = prober.network.slept().as_secs().into();
-        Self { prober, names, settings, classifier: Classifier::builtin(), slept_told }
+        Self { prober, names, settings, slept_told }
     }
 
     fn start(self, notices: mpsc::Receiver<Notice>) -> Observations {
@@ -433,7 +432,7 @@ impl<N: Network> Run<N> {
             self.agenda().finish(Done { ticket, port: row.port, outcome: row.outcome });
             return Ok(());
         }
-        self.classifier.classify(&mut row);
+        self.settings.classifier.classify(&mut row);
         rows.send((ticket, row)).await.map_err(|_| Unwanted)
     }
 }

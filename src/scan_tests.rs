@@ -71,6 +71,7 @@ impl Setting<'_> {
             retry_busy: self.retry_busy,
             canaries: self.canaries,
             canary_interval: Duration::from_secs(10),
+            classifier: Arc::clone(Classifier::builtin()),
         };
         Run::new(prober, names, settings).start(notices)
     }

@@ -5,7 +5,7 @@
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
-use super::signature::{CASE_INSENSITIVE, LoadError, MULTI_LINE, Match, Signature, UNICODE, load};
+use super::signature::{CASE_INSENSITIVE, LoadError, MULTI_LINE, Match, Said, Signature, UNICODE, load};
 use super::text::Text;
 
 /// The signatures of one wordlist, the surest first.
@@ -20,6 +20,7 @@ impl List {
     /// Loads a wordlist; `file` is how errors call it.
     pub(super) fn load(file: &str, content: &str) -> Result<Self, LoadError> {
         let mut signatures = load(file, content)?;
+        signatures.retain(|signature| signature.said == Said::Greeting);
         signatures.sort_by_key(|signature| std::cmp::Reverse(signature.confidence));
         let patterns = RegexSetBuilder::new(signatures.iter().map(|signature| signature.pattern.as_str()))
             .case_insensitive(CASE_INSENSITIVE)
@@ -50,7 +51,8 @@ impl List {
                 break;
             }
             let Some(found) = signature.apply(text) else { continue };
-            if best.as_ref().is_none_or(|(_, best)| found.len > best.len) {
+            let is_under = best.as_ref().is_some_and(|(best, _)| best.over.contains(&signature.id));
+            if !is_under && best.as_ref().is_none_or(|(_, best)| found.len > best.len) {
                 best = Some((signature, found));
             }
         }

@@ -8,12 +8,14 @@
 //! bytes ─► text ──► list ─► signature ─► software, host
 //!      │       └──► hostname             (where a mail server gives itself a name)
 //!      └► hash                           (the same server a minute later hashes the same)
-//! observation ─► findings                (what an auditor should look at)
+//! observation ─► fronting                (whether something stands in front, and what speaks for it)
+//!             └► findings                (what an auditor should look at)
 //! ```
 
 mod check;
 mod cpe;
 pub mod findings;
+pub mod fronting;
 mod hash;
 mod hostname;
 mod list;
@@ -22,7 +24,7 @@ mod signature;
 mod tests;
 mod text;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 pub use self::check::Mistake;
 pub use self::signature::LoadError;
@@ -30,16 +32,25 @@ pub use self::signature::LoadError;
 use self::list::List;
 use self::signature::Match;
 use self::text::Text;
-use crate::observation::{Observation, Outcome};
+use crate::observation::{Observation, Outcome, Vantage};
 
 /// A name from the other family's list is a little less sure: something is odd about that port.
 const OTHER_FAMILY_PENALTY: u8 = 10;
 
-/// The two wordlists, compiled once; a classification compiles nothing.
+/// The wordlists that are compiled in.
+pub const WORDLISTS: [(&str, &str); 3] = [
+    ("wordlists/ftp.toml", include_str!("../../wordlists/ftp.toml")),
+    ("wordlists/smtp.toml", include_str!("../../wordlists/smtp.toml")),
+    ("wordlists/fronts.toml", include_str!("../../wordlists/fronts.toml")),
+];
+
+/// The wordlists of signatures, compiled once; a classification compiles nothing.
 #[derive(Debug)]
 pub struct Classifier {
     ftp: List,
     mail: List,
+    /// Gateways and proxies that a greeting names.
+    fronts: List,
 }
 
 impl Classifier {
@@ -60,38 +71,48 @@ impl Classifier {
     /// assert_eq!((&*software.name, software.version.as_deref()), ("Exim", Some("4.98.2")));
     /// assert_eq!(row.hostname.as_deref(), Some("mail.example.com"));
     /// ```
-    pub fn builtin() -> &'static Self {
-        static BUILTIN: LazyLock<Classifier> = LazyLock::new(|| {
-            Classifier::new(
-                ("wordlists/ftp.toml", include_str!("../../wordlists/ftp.toml")),
-                ("wordlists/smtp.toml", include_str!("../../wordlists/smtp.toml")),
-            )
-            .expect("a test loads the wordlists that are compiled in")
+    pub fn builtin() -> &'static Arc<Self> {
+        static BUILTIN: LazyLock<Arc<Classifier>> = LazyLock::new(|| {
+            let classifier = Classifier::new(WORDLISTS).expect("a test loads the wordlists that are compiled in");
+            Arc::new(classifier)
         });
         &BUILTIN
     }
 
-    /// A classifier of other wordlists: for each family how errors call the file, and what it says.
+    /// A classifier of other wordlists, of FTP servers, mail servers and fronts: how errors call the file, and what it
+    /// says.
     ///
     /// ```
     /// use hailer::classify::Classifier;
     ///
-    /// let error = Classifier::new(("ftp.toml", "signature = []"), ("mail.toml", "signature = [3]")).unwrap_err();
-    /// assert!(error.to_string().starts_with("mail.toml:1: "));
+    /// let empty = "signature = []";
+    /// let lists = [("ftp.toml", empty), ("smtp.toml", "signature = [3]"), ("fronts.toml", empty)];
+    /// let error = Classifier::new(lists).unwrap_err();
+    /// assert!(error.to_string().starts_with("smtp.toml:1: "));
     /// ```
-    pub fn new(ftp: (&str, &str), mail: (&str, &str)) -> Result<Self, LoadError> {
+    pub fn new([ftp, mail, fronts]: [(&str, &str); 3]) -> Result<Self, LoadError> {
         hash::prepare();
-        Ok(Self { ftp: List::load(ftp.0, ftp.1)?, mail: List::load(mail.0, mail.1)? })
+        let load = |(file, content)| List::load(file, content);
+        Ok(Self { ftp: load(ftp)?, mail: load(mail)?, fronts: load(fronts)? })
     }
 
-    /// Fills in what the greeting tells (`hostname`, `software`, `banner_hash`) and then what is to be mended
-    /// (`findings`).
+    /// Fills in what was said (`hostname`, `software`, `banner_hash`), whether something stands in front (`fronting`,
+    /// `evidence`, `seen_as`), and then what is to be mended (`findings`).
     ///
     /// A greeting that broke off is read as far as it came. Where nothing came, or another protocol spoke, it tells
-    /// nothing; that may be a finding all the same.
+    /// nothing; that may be evidence or a finding all the same.
     pub fn classify(&self, observation: &mut Observation) {
+        self.classify_from(observation, &Vantage::default());
+    }
+
+    /// The same where something is known of our own address as others see it.
+    pub fn classify_from(&self, observation: &mut Observation, vantage: &Vantage) {
         if !observation.greeting().is_empty() && observation.outcome != Outcome::OtherProtocol {
             self.read_greeting(observation);
+        }
+        if fronting::is_to_be_judged(observation) {
+            observation.evidence = fronting::judge(observation, &self.fronts, vantage);
+            observation.fronting = Some(fronting::verdict(&observation.evidence));
         }
         observation.findings = findings::judge(observation);
     }

@@ -34,10 +34,29 @@ pub struct LoadError {
     pub problem: String,
 }
 
+/// Where a signature's words are said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Said {
+    /// In the greeting.
+    #[default]
+    Greeting,
+    /// In the answer to EHLO (RFC 5321 §4.1.1.1).
+    Ehlo,
+    /// In the answer to FEAT (RFC 2389 §3).
+    Feat,
+    /// In the answer to SYST (RFC 959 §4.1.3).
+    Syst,
+}
+
 /// One pattern and what it names.
 #[derive(Debug)]
 pub(super) struct Signature {
     pub(super) id: String,
+    /// What the pattern is matched against.
+    pub(super) said: Said,
+    /// Signatures of other software that fit the same words and say less: this one wins, and is as sure as ever.
+    pub(super) over: Vec<String>,
     pub(super) line: usize,
     pub(super) confidence: u8,
     pub(super) pattern: Regex,
@@ -50,10 +69,11 @@ pub(super) struct Signature {
     os_by_version: BTreeMap<String, String>,
 }
 
-/// A whole greeting as sent, and what it must yield.
+/// A whole greeting, or a whole reply, as sent, and what it must yield.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Example {
+    #[serde(alias = "reply")]
     pub(super) greeting: String,
     pub(super) version: Option<String>,
     pub(super) host: Option<String>,
@@ -147,6 +167,10 @@ struct Entry {
     #[serde(default)]
     os_by_version: BTreeMap<String, String>,
     #[serde(default)]
+    said: Said,
+    #[serde(default)]
+    over: Vec<String>,
+    #[serde(default)]
     example: Vec<Example>,
 }
 
@@ -178,6 +202,8 @@ impl Entry {
         Ok(Signature {
             line: source.line(at),
             id: self.id.into_inner(),
+            said: self.said,
+            over: self.over,
             software: self.software.into_inner().into(),
             vendor: self.vendor.map(Into::into),
             cpe: cpe.transpose()?,

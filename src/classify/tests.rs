@@ -29,7 +29,8 @@ fn every_signature_is_proved_by_its_examples() {
 fn a_mistake_says_where_and_what() {
     let list = "[[signature]]\nid = 'a'\nsoftware = 'A'\nconfidence = 9\npattern = 'ready|a (?P<version>\\d)'\n\
                 [[signature.example]]\ngreeting = '220 a 1'\nversion = '2'\n";
-    let mistakes = Classifier::new(("ftp.toml", list), ("smtp.toml", "signature = []")).unwrap().check();
+    let empty = "signature = []";
+    let mistakes = Classifier::new([("ftp.toml", list), ("smtp.toml", empty), ("fronts.toml", empty)]).unwrap().check();
     let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
     assert!(told[0].starts_with("ftp.toml:2: a: names \"220 ready\\r\\n\""), "{told:?}");
     assert_eq!(told.last().unwrap(), "ftp.toml:2: a: version is None, not Some(\"2\"), for \"220 a 1\"");

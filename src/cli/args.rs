@@ -15,6 +15,7 @@ use super::demo::DemoArgs;
 use super::explain::ExplainArgs;
 use super::fleet::FleetArgs;
 use super::given::Given;
+use super::wordlists::WordlistsArgs;
 
 /// Sweeps address ranges for FTP and mail servers.
 #[derive(Debug, Parser)]
@@ -36,6 +37,8 @@ pub(super) enum Command {
     Fleet(FleetArgs),
     /// Say what a reply code, a port or a finding means, what to do, and how to check it by hand.
     Explain(ExplainArgs),
+    /// Work on the wordlists that software and fronts are named by
+    Wordlists(WordlistsArgs),
 }
 
 const AFTER: &str = "\

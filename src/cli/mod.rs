@@ -23,6 +23,7 @@ mod scan;
 mod signals;
 mod spool;
 mod summary;
+mod wordlists;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -93,6 +94,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Fleet(args) => fleet::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Wordlists(args) => wordlists::run(&args),
     };
     let (words, code) = match result {
         Ok(ended) => return ended.into(),

@@ -1,7 +1,7 @@
 //! What a server says when it is asked what it can do.
 
 use std::borrow::Cow;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 
 /// What was asked after the greeting, and what came of it. What is absent was not asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Dialogue {
     pub injected: Vec<u8>,
     /// Replies that came before the command they would answer.
     pub unasked: Vec<u8>,
+    /// The address that we talked from.
+    pub our_address: Option<IpAddr>,
     /// FTP: what an anonymous guest was told.
     pub anonymous: Option<Anonymous>,
     /// Why it ended before everything was asked.

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
 
-use crate::observation::Finding;
+use crate::observation::{Evidence, Finding};
 
 /// One cell of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub enum Cell<'a> {
     List(&'a [String]),
     /// Findings, shown by their ids.
     Findings(&'a [Finding]),
+    /// Evidence, shown as `code@milliseconds: excerpt`.
+    Evidence(&'a [Evidence]),
 }
 
 impl<'a> Cell<'a> {
@@ -58,6 +60,10 @@ impl<'a> Cell<'a> {
 
     pub(super) fn findings(findings: &'a [Finding]) -> Self {
         if findings.is_empty() { Self::Empty } else { Self::Findings(findings) }
+    }
+
+    pub(super) fn evidence(evidence: &'a [Evidence]) -> Self {
+        if evidence.is_empty() { Self::Empty } else { Self::Evidence(evidence) }
     }
 
     pub(super) fn word(word: Option<&'static str>) -> Self {
@@ -154,6 +160,19 @@ pub(super) fn push_millis(out: &mut String, span: Duration) {
         out.push('.');
         push_ascii(out, &digits);
         out.truncate(out.trim_end_matches('0').len());
+    }
+}
+
+/// Appends one piece of evidence as text: `unsolicited_error@12.5: 530 Please login`. The excerpt is a peer's.
+pub(super) fn push_evidence(out: &mut String, evidence: &Evidence) {
+    out.push_str(evidence.code.as_str());
+    if let Some(at) = evidence.at {
+        out.push('@');
+        push_millis(out, at);
+    }
+    if let Some(excerpt) = &evidence.excerpt {
+        out.push_str(": ");
+        out.push_str(excerpt);
     }
 }
 

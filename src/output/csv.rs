@@ -7,7 +7,7 @@
 
 use crate::observation::Observation;
 
-use super::cell::{Cell, push_hash, push_integer, push_ip, push_millis};
+use super::cell::{Cell, push_evidence, push_hash, push_integer, push_ip, push_millis};
 use super::escape::{
     begins_formula, find_byte, guard, push_escaped, push_escaped_bytes, push_escaped_item, push_escaped_text,
 };
@@ -56,6 +56,14 @@ fn push_cell(cell: Cell<'_>, out: &mut String, scratch: &mut String) {
             for (index, finding) in findings.iter().enumerate() {
                 out.push_str(if index > 0 { "; " } else { "" });
                 out.push_str(finding.id);
+            }
+        }
+        Cell::Evidence(evidence) => {
+            for (index, evidence) in evidence.iter().enumerate() {
+                out.push_str(if index > 0 { "; " } else { "" });
+                scratch.clear();
+                push_evidence(scratch, evidence);
+                push_escaped_item(out, scratch);
             }
         }
     }

@@ -9,7 +9,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::observation::{Dialogue, Event, Finding, Legacy, Observation, Transcript};
+use crate::observation::{Dialogue, Event, Evidence, Finding, Legacy, Observation, Transcript, Variant};
 
 use super::cell::{Cell, push_hash, push_integer, push_ip, push_millis};
 use super::escape::{find_byte, push_escaped, push_escaped_text};
@@ -25,6 +25,13 @@ pub(super) fn row(row: &Observation, out: &mut String, scratch: &mut String) {
             object.out.push('"');
             STANDARD.encode_string(row.greeting(), object.out);
             object.out.push('"');
+        }
+        if column == Column::Evidence {
+            object.push("\"client_address\":", row.seen_as.map_or(Cell::Empty, Cell::Ip));
+            if !row.variants.is_empty() {
+                object.key("\"variants\":");
+                push_variants(&row.variants, object.out, object.scratch);
+            }
         }
         if column == Column::CertSha256 && !chain(row).is_empty() {
             object.key("\"chain\":");
@@ -62,6 +69,28 @@ pub(super) fn row(row: &Observation, out: &mut String, scratch: &mut String) {
     out.push('\n');
 }
 
+/// Each server that repeated connections met.
+fn push_variants(variants: &[Variant], out: &mut String, scratch: &mut String) {
+    out.push('[');
+    for (index, variant) in variants.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        let mut object = Object::begin(out, scratch);
+        object.push("\"count\":", Cell::Integer(variant.count));
+        object.push("\"code\":", Cell::integer(variant.code));
+        object.push("\"banner\":", Cell::bytes(&variant.banner));
+        object.push("\"banner_hash\":", variant.banner_hash.as_ref().map_or(Cell::Empty, Cell::Hash));
+        object.push("\"hostname\":", Cell::text(variant.hostname.as_deref()));
+        object.push("\"software\":", Cell::text(variant.software.as_deref()));
+        object.push("\"version\":", Cell::text(variant.version.as_deref()));
+        object.push("\"capabilities\":", Cell::list(&variant.capabilities));
+        object.push("\"cert_sha256\":", variant.cert_sha256.as_ref().map_or(Cell::Empty, Cell::Hash));
+        object.end();
+    }
+    out.push(']');
+}
+
 /// What an old hello came to.
 fn push_legacy(legacy: &Legacy, out: &mut String, scratch: &mut String) {
     let mut object = Object::begin(out, scratch);
@@ -95,6 +124,21 @@ fn push_dialogue(dialogue: &Dialogue, object: &mut Object<'_>) {
     object.push("\"injected\":", Cell::bytes(&dialogue.injected));
     object.push("\"unasked\":", Cell::bytes(&dialogue.unasked));
     object.push("\"broken_off\":", Cell::text(dialogue.broken_off.as_deref()));
+}
+
+fn push_evidence(evidence: &[Evidence], out: &mut String, scratch: &mut String) {
+    out.push('[');
+    for (index, evidence) in evidence.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        let mut object = Object::begin(out, scratch);
+        object.push("\"code\":", Cell::Word(evidence.code.as_str()));
+        object.push("\"excerpt\":", Cell::text(evidence.excerpt.as_deref()));
+        object.push("\"ms\":", Cell::millis(evidence.at));
+        object.end();
+    }
+    out.push(']');
 }
 
 fn push_findings(findings: &[Finding], out: &mut String, scratch: &mut String) {
@@ -214,6 +258,7 @@ impl<'a> Object<'a> {
                 }
                 self.out.push(']');
             }
+            Cell::Evidence(evidence) => push_evidence(evidence, self.out, self.scratch),
         }
     }
 

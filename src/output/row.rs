@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::observation::{
-    Certificate, CertificateStatus, Dialogue, Observation, Protocol, Severity, Software, TlsFacts,
+    Certificate, CertificateStatus, Dialogue, Fronting, Observation, Protocol, Severity, Software, TlsFacts,
 };
 
 use super::cell::{Cell, Timestamp};
@@ -158,7 +158,9 @@ impl Column {
                 Cell::word(row.findings.iter().map(|finding| finding.severity).max().map(Severity::as_str))
             }
             Self::Findings => Cell::findings(&row.findings),
-            Self::Fronting | Self::Front | Self::Evidence => Cell::Empty,
+            Self::Fronting => Cell::word(row.fronting.map(Fronting::as_str)),
+            Self::Front => Cell::text(row.front()),
+            Self::Evidence => Cell::evidence(&row.evidence),
         }
     }
 }

@@ -198,7 +198,7 @@ fn names(of: &Certificate) -> String {
 /// A cell as text, escaped.
 pub(super) fn shown(cell: Cell<'_>) -> Option<String> {
     match cell {
-        Cell::Empty | Cell::Flag | Cell::List(_) | Cell::Findings(_) | Cell::Millis(_) => None,
+        Cell::Empty | Cell::Flag | Cell::List(_) | Cell::Findings(_) | Cell::Evidence(_) | Cell::Millis(_) => None,
         Cell::Integer(number) => Some(number.to_string()),
         Cell::Time(time) => Some(time.to_string()),
         Cell::Ip(ip) => Some(ip.to_string()),
