@@ -35,7 +35,7 @@ pub(super) enum Command {
     Demo(DemoArgs),
     /// Serve a simulated fleet of FTP and mail servers on loopback addresses, for this or any other tool to sweep.
     Fleet(FleetArgs),
-    /// Say what a reply code, a port or a finding means, what to do, and how to check it by hand.
+    /// Say what a reply code, a port, a finding or evidence means, what to do, and how to check it by hand.
     Explain(ExplainArgs),
     /// Work on the wordlists that software and fronts are named by
     Wordlists(WordlistsArgs),

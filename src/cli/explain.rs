@@ -1,11 +1,11 @@
-//! `hailer explain`: what reply codes, ports and findings mean, from the handbook. Nothing is sent and no file is read.
+//! `hailer explain`: what reply codes, ports, findings and evidence mean, from the handbook. Nothing is sent and no file is read.
 
 use std::fmt;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::ops::RangeInclusive;
 
 use clap::Args;
-use hailer::handbook::{Check, Digits, FindingText, General, Handbook, Meaning, PortText, Reply};
+use hailer::handbook::{Check, Digits, EvidenceText, FindingText, General, Handbook, Meaning, PortText, Reply};
 use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};
 
@@ -26,11 +26,11 @@ const STARTTLS: &str = "-starttls smtp is for 25 and 587: say -starttls ftp for 
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// Reply codes (421), ports (port:25), findings by their id; codes side by side if there is room [default: --list]
+    /// Reply codes (421), ports (port:25), findings and evidence by their id; codes side by side if there is room [default: --list]
     #[arg(value_name = "WHAT")]
     what: Vec<String>,
 
-    /// List every code, port and finding, a line each
+    /// List every code, port, finding and kind of evidence, a line each
     #[arg(long, conflicts_with = "what")]
     list: bool,
 
@@ -89,11 +89,14 @@ enum Entry<'a> {
     },
     Port(&'a PortText),
     Finding(&'a FindingText),
+    Evidence(&'a EvidenceText),
 }
 
 fn everything(handbook: &Handbook) -> Vec<Entry<'_>> {
     let replies = handbook.replies().map(Entry::Reply);
-    replies.chain(handbook.ports().map(Entry::Port)).chain(handbook.findings().map(Entry::Finding)).collect()
+    let findings = handbook.findings().map(Entry::Finding);
+    let evidence = handbook.all_evidence().map(Entry::Evidence);
+    replies.chain(handbook.ports().map(Entry::Port)).chain(findings).chain(evidence).collect()
 }
 
 fn look_up<'a>(handbook: &'a Handbook, word: &str) -> Result<Entry<'a>, String> {
@@ -113,10 +116,12 @@ fn look_up<'a>(handbook: &'a Handbook, word: &str) -> Result<Entry<'a>, String> 
         return Err(format!("'{word}' is no reply code, which has three digits; a port is written port:{plain}"));
     }
     let id = plain.replace('-', "_");
-    handbook.finding(&id).map(Entry::Finding).ok_or_else(|| {
-        let nearest = handbook.findings().min_by_key(|it| strsim::damerau_levenshtein(&it.id, &id));
-        let nearest = nearest.map(|it| format!("did you mean '{}'? ", it.id)).unwrap_or_default();
-        format!("'{word}' is no reply code, port or finding: {nearest}`hailer explain --list` names them all")
+    let finding = handbook.finding(&id).map(Entry::Finding);
+    finding.or_else(|| handbook.evidence(&id).map(Entry::Evidence)).ok_or_else(|| {
+        let ids = handbook.findings().map(|it| &it.id).chain(handbook.all_evidence().map(|it| &it.id));
+        let nearest = ids.min_by_key(|it| strsim::damerau_levenshtein(it, &id));
+        let nearest = nearest.map(|it| format!("did you mean '{it}'? ")).unwrap_or_default();
+        format!("'{word}' is no reply code, port, finding or evidence: {nearest}`hailer explain --list` names them all")
     })
 }
 
@@ -161,7 +166,7 @@ impl Entry<'_> {
     fn is_code(&self) -> bool {
         match self {
             Self::Reply(_) | Self::Unlisted { .. } => true,
-            Self::Port(_) | Self::Finding(_) => false,
+            Self::Port(_) | Self::Finding(_) | Self::Evidence(_) => false,
         }
     }
 
@@ -183,6 +188,17 @@ impl Entry<'_> {
                 Page { heading: format!("port {port}: {name}"), sections: vec![section("", meaning)] }
             }
             Self::Finding(finding) => finding_page(finding),
+            Self::Evidence(EvidenceText { id, sentence, means, otherwise, advice, verify, source }) => {
+                let items = vec![
+                    text("Means", means),
+                    text("Or else", otherwise),
+                    text("Do", advice),
+                    checks(verify),
+                    text("Source", source),
+                ];
+                let sections = vec![Section { title: "", lead: sentence.clone(), items }];
+                Page { heading: format!("{id} (evidence)"), sections }
+            }
         }
     }
 }
@@ -246,6 +262,9 @@ fn listing(entries: &[Entry<'_>], width: usize) -> Vec<String> {
             Entry::Finding(FindingText { id, severity, sentence, .. }) => {
                 say(format_args!("{id:<24}  {severity:<6}  "), sentence);
             }
+            Entry::Evidence(EvidenceText { id, sentence, .. }) => {
+                say(format_args!("{id:<24}  front   "), sentence);
+            }
         }
     }
     lines
@@ -294,9 +313,9 @@ mod tests {
             ("port:65557", "'port:65557': the ports explained here are "),
             ("5.7.8", "'5.7.8' is an enhanced status code (RFC 3463), which comes with a reply code: see 535"),
             ("5.9.9", "'5.9.9' is an enhanced status code (RFC 3463), which comes with a reply code: give the three"),
-            ("cert_expird", "'cert_expird' is no reply code, port or finding: did you mean 'cert_expired'? "),
-            ("starttls", "'starttls' is no reply code, port or finding: did you mean 'no_starttls'? "),
-            ("", "'' is no reply code, port or finding: "),
+            ("cert_expird", "'cert_expird' is no reply code, port, finding or evidence: did you mean 'cert_expired'? "),
+            ("starttls", "'starttls' is no reply code, port, finding or evidence: did you mean 'no_starttls'? "),
+            ("", "'' is no reply code, port, finding or evidence: "),
         ] {
             assert!(error(word).starts_with(told), "{word}: {}", error(word));
         }

@@ -9,12 +9,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
-use super::{Check, DigitText, FindingText, Handbook, LoadError, Meaning, PortText, Reply};
+use super::{Check, DigitText, EvidenceText, FindingText, Handbook, LoadError, Meaning, PortText, Reply};
 
 /// What a check may be made with.
 const TOOLS: [&str; 7] = ["curl", "dig", "nc", "openssl", "python3", "swaks", "telnet"];
 
-pub(super) fn load(replies: (&str, &str), findings: (&str, &str)) -> Result<Handbook, LoadError> {
+pub(super) fn load([replies, findings, evidence]: [(&str, &str); 3]) -> Result<Handbook, LoadError> {
     let source = Source { file: replies.0, content: replies.1 };
     let file: RepliesFile = source.parse()?;
     let (first, second) = (source.digits(file.first, 1..=5)?, source.digits(file.second, 0..=5)?);
@@ -22,17 +22,11 @@ pub(super) fn load(replies: (&str, &str), findings: (&str, &str)) -> Result<Hand
     let ports = source.entries(file.port, |entry| entry.port.span().start, PortEntry::check)?;
     let source = Source { file: findings.0, content: findings.1 };
     let file: FindingsFile = source.parse()?;
-    let mut ids = HashSet::new();
-    for finding in &file.finding {
-        let at = finding.span().start;
-        let finding = finding.get_ref();
-        check_finding(finding).map_err(|problem| source.error(at, problem))?;
-        if !ids.insert(&finding.id) {
-            return Err(source.error(at, format_args!("`{}` is there twice", finding.id)));
-        }
-    }
-    let findings = file.finding.into_iter().map(Spanned::into_inner).collect();
-    Ok(Handbook { first, second, replies, ports, findings })
+    let findings = source.texts(file.finding, |finding| &finding.id, check_finding)?;
+    let source = Source { file: evidence.0, content: evidence.1 };
+    let file: EvidenceFile = source.parse()?;
+    let evidence = source.texts(file.evidence, |evidence| &evidence.id, check_evidence)?;
+    Ok(Handbook { first, second, replies, ports, findings, evidence })
 }
 
 #[derive(Deserialize)]
@@ -107,6 +101,12 @@ struct FindingsFile {
     finding: Vec<Spanned<FindingText>>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EvidenceFile {
+    evidence: Vec<Spanned<EvidenceText>>,
+}
+
 fn check_meaning(meaning: &Meaning) -> Result<(), String> {
     let Meaning { means, seen, advice, verify, rfc } = meaning;
     check_texts([("means", means), ("seen", seen), ("do", advice), ("rfc", rfc)])?;
@@ -115,18 +115,42 @@ fn check_meaning(meaning: &Meaning) -> Result<(), String> {
 
 fn check_finding(finding: &FindingText) -> Result<(), String> {
     let FindingText { id, severity: _, sentence, why, remedy, remedy_for, verify, rfc } = finding;
-    let is_id = id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    if id.is_empty() || !is_id {
-        return Err(format!("`{id}` is no id: write small letters, digits and _"));
-    }
+    check_id(id)?;
     check_texts([("sentence", sentence), ("why", why), ("remedy", remedy), ("rfc", rfc)])?;
-    if !sentence.ends_with('.') || sentence.contains(". ") {
-        return Err("`sentence` is not one sentence".to_owned());
-    }
+    check_sentence(sentence)?;
     for (product, words) in remedy_for {
         check_texts([("remedy_for", product), (product, words)])?;
     }
     check_verify(verify)
+}
+
+fn check_evidence(evidence: &EvidenceText) -> Result<(), String> {
+    let EvidenceText { id, sentence, means, otherwise, advice, verify, source } = evidence;
+    check_id(id)?;
+    check_texts([
+        ("sentence", sentence),
+        ("means", means),
+        ("otherwise", otherwise),
+        ("do", advice),
+        ("source", source),
+    ])?;
+    check_sentence(sentence)?;
+    check_verify(verify)
+}
+
+fn check_id(id: &str) -> Result<(), String> {
+    let is_id = id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if id.is_empty() || !is_id {
+        return Err(format!("`{id}` is no id: write small letters, digits and _"));
+    }
+    Ok(())
+}
+
+fn check_sentence(sentence: &str) -> Result<(), String> {
+    if !sentence.ends_with('.') || sentence.contains(". ") {
+        return Err("`sentence` is not one sentence".to_owned());
+    }
+    Ok(())
 }
 
 fn check_verify(verify: &[Check]) -> Result<(), String> {
@@ -168,6 +192,24 @@ impl Source<'_> {
     fn parse<T: DeserializeOwned>(&self) -> Result<T, LoadError> {
         toml::from_str(self.content)
             .map_err(|error| self.error(error.span().map_or(0, |span| span.start), error.message()))
+    }
+
+    /// Checks entries that have ids, each of which is there once.
+    fn texts<T>(
+        &self,
+        entries: Vec<Spanned<T>>,
+        id: impl Fn(&T) -> &String,
+        check: impl Fn(&T) -> Result<(), String>,
+    ) -> Result<Vec<T>, LoadError> {
+        let mut ids = HashSet::new();
+        for entry in &entries {
+            let at = entry.span().start;
+            check(entry.get_ref()).map_err(|problem| self.error(at, problem))?;
+            if !ids.insert(id(entry.get_ref())) {
+                return Err(self.error(at, format_args!("`{}` is there twice", id(entry.get_ref()))));
+            }
+        }
+        Ok(entries.into_iter().map(Spanned::into_inner).collect())
     }
 
     /// Checks entries and puts them in order, each number once.

@@ -1,6 +1,7 @@
-//! The handbook: what reply codes, ports and findings mean to whoever runs a server, what to do, and how to check it.
+//! The handbook: what reply codes, ports, findings and evidence mean to whoever runs a server, what to do, and how to check
+//! it.
 //!
-//! The words are data, `wordlists/replies.toml` and `wordlists/findings.toml`, compiled in; here they are looked up.
+//! The words are data, `wordlists/replies.toml`, `findings.toml` and `evidence.toml`, compiled in; here they are looked up.
 //! `hailer explain` shows them and reports use the same. Nothing here looks at an endpoint: which findings one has is
 //! for rules to say.
 //!
@@ -34,35 +35,39 @@ pub struct Handbook {
     ports: BTreeMap<u16, PortText>,
     /// In the order of the file, which puts together what belongs together.
     findings: Vec<FindingText>,
+    /// Likewise.
+    evidence: Vec<EvidenceText>,
 }
 
 impl Handbook {
     /// The handbook of the wordlists that are compiled in.
     pub fn builtin() -> &'static Self {
         static BUILTIN: LazyLock<Handbook> = LazyLock::new(|| {
-            Handbook::new(
+            Handbook::new([
                 ("wordlists/replies.toml", include_str!("../../wordlists/replies.toml")),
                 ("wordlists/findings.toml", include_str!("../../wordlists/findings.toml")),
-            )
+                ("wordlists/evidence.toml", include_str!("../../wordlists/evidence.toml")),
+            ])
             .expect("a test loads the wordlists that are compiled in")
         });
         &BUILTIN
     }
 
-    /// A handbook of other wordlists: for each how errors call the file, and what it says.
+    /// A handbook of other wordlists, of replies, findings and evidence: how errors call the file, and what it says.
     ///
     /// ```
     /// use hailer::handbook::Handbook;
     ///
     /// let replies = "first = []\nsecond = []\nport = []\n[[reply]]\ncode = 421\n";
-    /// let error = Handbook::new(("replies.toml", replies), ("findings.toml", "finding = []")).unwrap_err();
+    /// let lists = [("replies.toml", replies), ("findings.toml", "finding = []"), ("evidence.toml", "evidence = []")];
+    /// let error = Handbook::new(lists).unwrap_err();
     /// assert_eq!(error.to_string(), "replies.toml:5: neither FTP nor SMTP knows 421");
     /// ```
     ///
     /// # Errors
     /// What is wrong, and where: an entry that says nothing, is there twice, or cannot be checked by hand.
-    pub fn new(replies: (&str, &str), findings: (&str, &str)) -> Result<Self, LoadError> {
-        load::load(replies, findings)
+    pub fn new(wordlists: [(&str, &str); 3]) -> Result<Self, LoadError> {
+        load::load(wordlists)
     }
 
     /// What is said of a reply code.
@@ -93,6 +98,16 @@ impl Handbook {
     /// Every finding, in the order of the file.
     pub fn findings(&self) -> impl Iterator<Item = &FindingText> {
         self.findings.iter()
+    }
+
+    /// What is said of a kind of evidence, by its code.
+    pub fn evidence(&self, code: &str) -> Option<&EvidenceText> {
+        self.evidence.iter().find(|evidence| evidence.id == code)
+    }
+
+    /// Every kind of evidence, in the order of the file.
+    pub fn all_evidence(&self) -> impl Iterator<Item = &EvidenceText> {
+        self.evidence.iter()
     }
 
     /// What the digits of a code say, also of one that has no entry; nothing for a number that is no reply code.
@@ -217,6 +232,27 @@ impl FindingText {
             None => self.remedy.clone(),
         }
     }
+}
+
+/// Evidence that something stands in front of a server.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceText {
+    /// Its code, as in rows.
+    pub id: String,
+    /// What is seen, in one sentence.
+    pub sentence: String,
+    /// What that means.
+    pub means: String,
+    /// What else explains it.
+    pub otherwise: String,
+    /// What to do.
+    #[serde(rename = "do")]
+    pub advice: String,
+    /// How to check it by hand.
+    pub verify: Vec<Check>,
+    /// Where it is written.
+    pub source: String,
 }
 
 /// What the digits of a code say.

@@ -1,6 +1,7 @@
 //! The handbook that is compiled in, and what a wordlist must not say.
 
 use super::*;
+use crate::observation::EvidenceCode;
 
 /// What an operator may rely on finding.
 const CODES: [u16; 30] = [
@@ -87,8 +88,19 @@ rfc = "RFC 959"
 "Exampled" = "odd = no"
 "#;
 
+const EVIDENCE: &str = r#"
+[[evidence]]
+id = "odd"
+sentence = "It is odd."
+means = "Something."
+otherwise = "No."
+do = "Nothing."
+verify = [{ run = "nc HOST PORT", look = "x" }]
+source = "RFC 959"
+"#;
+
 fn load(replies: &str, findings: &str) -> Result<Handbook, LoadError> {
-    Handbook::new(("replies.toml", replies), ("findings.toml", findings))
+    Handbook::new([("replies.toml", replies), ("findings.toml", findings), ("evidence.toml", "evidence = []")])
 }
 
 #[test]
@@ -105,6 +117,12 @@ fn what_is_compiled_in_is_whole() {
     for code in handbook.replies().map(|reply| reply.code) {
         assert!(handbook.general(code).is_some(), "{code}");
     }
+}
+
+#[test]
+fn every_kind_of_evidence_has_its_words() {
+    let told: Vec<_> = Handbook::builtin().all_evidence().map(|evidence| evidence.id.as_str()).collect();
+    assert_eq!(told, EvidenceCode::ALL.map(EvidenceCode::as_str));
 }
 
 #[test]
@@ -226,6 +244,16 @@ fn errors_say_where_and_what() {
         (WORDS, &WORDS.repeat(2), "findings.toml:13: `odd` is there twice"),
     ] {
         let error = load(REPLIES, &WORDS.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(error.starts_with(told), "{error:?} does not start with {told:?}");
+    }
+    for (from, to, told) in [
+        ("otherwise = \"No.\"", "otherwise = \"\"", "evidence.toml:2: `otherwise` is empty"),
+        ("It is odd.", "It is odd", "evidence.toml:2: `sentence` is not one sentence"),
+        (EVIDENCE, &EVIDENCE.repeat(2), "evidence.toml:11: `odd` is there twice"),
+    ] {
+        let evidence = EVIDENCE.replacen(from, to, 1);
+        let lists = [("replies.toml", REPLIES), ("findings.toml", WORDS), ("evidence.toml", evidence.as_str())];
+        let error = Handbook::new(lists).unwrap_err().to_string();
         assert!(error.starts_with(told), "{error:?} does not start with {told:?}");
     }
 }
