@@ -217,6 +217,8 @@ pub struct Observation {
     pub transcript: Option<Box<Transcript>>,
     /// The host name that the server gives itself.
     pub hostname: Option<String>,
+    /// What else it announces.
+    pub announced: Announced,
     /// What answered, where it could be named.
     pub software: Option<Box<Software>>,
     /// SHA-256 of the greeting with dates, ids and counters masked.
@@ -271,6 +273,7 @@ impl Observation {
             dialogue: None,
             transcript: None,
             hostname: None,
+            announced: Announced::default(),
             software: None,
             banner_hash: None,
             fronting: None,
@@ -357,6 +360,17 @@ impl Received {
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
+}
+
+/// What a greeting announces besides names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Announced {
+    /// The date, where it is one that everybody understands.
+    pub date: Option<SystemTime>,
+    /// Where in the greeting its time of day stands.
+    pub date_at: usize,
+    /// The address that the server gives itself.
+    pub address: Option<IpAddr>,
 }
 
 /// What answered, as a signature names it.

@@ -12,6 +12,7 @@
 //!             └► findings                (what an auditor should look at)
 //! ```
 
+mod announced;
 mod check;
 mod cpe;
 pub mod findings;
@@ -96,7 +97,7 @@ impl Classifier {
         Ok(Self { ftp: load(ftp)?, mail: load(mail)?, fronts: load(fronts)? })
     }
 
-    /// Fills in what was said (`hostname`, `software`, `banner_hash`), whether something stands in front (`fronting`,
+    /// Fills in what was said (`hostname`, `announced`, `software`, `banner_hash`), whether something stands in front (`fronting`,
     /// `evidence`, `seen_as`), and then what is to be mended (`findings`).
     ///
     /// A greeting that broke off is read as far as it came. Where nothing came, or another protocol spoke, it tells
@@ -138,6 +139,8 @@ impl Classifier {
         // `220 Mailpit ESMTP` leaves the host name out; the word in its place is the product's.
         let is_product = |word: &str| verdict.software.as_ref().is_some_and(|it| it.name.eq_ignore_ascii_case(word));
         observation.hostname = hostname.filter(|name| !is_product(name));
+        let version = verdict.software.as_ref().and_then(|software| software.version.as_deref());
+        observation.announced = announced::read(observation.greeting(), version);
         observation.software = verdict.software;
         observation.banner_hash = Some(hash);
     }

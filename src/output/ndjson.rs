@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::observation::{Dialogue, Event, Evidence, Finding, Legacy, Observation, Transcript, Variant};
 
-use super::cell::{Cell, push_hash, push_integer, push_ip, push_millis};
+use super::cell::{Cell, Timestamp, push_hash, push_integer, push_ip, push_millis};
 use super::escape::{find_byte, push_escaped, push_escaped_text};
 use super::row::{CertificatePart, Column, chain};
 
@@ -25,6 +25,10 @@ pub(super) fn row(row: &Observation, out: &mut String, scratch: &mut String) {
             object.out.push('"');
             STANDARD.encode_string(row.greeting(), object.out);
             object.out.push('"');
+        }
+        if column == Column::Hostname {
+            object.push("\"announced_address\":", row.announced.address.map_or(Cell::Empty, Cell::Ip));
+            object.push("\"announced_date\":", Cell::time(row.announced.date.and_then(Timestamp::seconds)));
         }
         if column == Column::Evidence {
             object.push("\"client_address\":", row.seen_as.map_or(Cell::Empty, Cell::Ip));

@@ -111,7 +111,10 @@ fn programs_read_json() {
 #[test]
 fn what_is_unknown_is_a_usage_error_that_helps() {
     for (words, told) in [
-        ("cert_expird", "hailer: 'cert_expird' is no reply code, port, finding or evidence: did you mean 'cert_expired'? "),
+        (
+            "cert_expird",
+            "hailer: 'cert_expird' is no reply code, port, finding or evidence: did you mean 'cert_expired'? ",
+        ),
         ("220 cert_expird", "hailer: 'cert_expird' is no reply code"),
         ("25", "hailer: '25' is no reply code, which has three digits; a port is written port:25\n"),
         ("700", "hailer: '700' is no reply code: "),

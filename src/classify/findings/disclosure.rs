@@ -1,29 +1,19 @@
 //! What a server tells everybody of itself that only its owner need know.
 //!
-//! An address is believed only where it cannot be anything else: versions look like addresses (`10.0.0.2`). Our own
-//! address, as the server sees it, is no disclosure, but the observation does not know it: what follows the server's
-//! name in the answer to EHLO (RFC 5321 §4.1.1.1), or words such as `from`, is about us and is passed over.
+//! Our own address, as the server sees it, is no disclosure, but the observation does not know it: what follows the
+//! server's name in the answer to EHLO (RFC 5321 §4.1.1.1) is about us and is passed over.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use super::Seen;
 use super::inside::{is_inside, is_inside_name};
+use crate::classify::announced::{addresses, may_name_address};
 use crate::classify::hostname;
 use crate::classify::text::{code, decode};
 use crate::observation::{Asked, Observation, Offers, Outcome};
 
 /// How many addresses and names a detail shows.
 const SHOWN: usize = 3;
-
-/// After these a bare address is one. After any other word it may be that product's version.
-const INTRODUCES: [&str; 12] =
-    ["at", "on", "is", "of", "ip", "ipv4", "ipv6", "address", "addr", "host", "hostname", "interface"];
-
-/// After these it is a version, in whatever brackets.
-const VERSION: [&str; 6] = ["version", "ver", "v", "release", "rev", "build"];
-
-/// After these a line is about us.
-const ABOUT_US: [&str; 7] = ["from", "hello", "helo", "greetings", "your", "you", "client"];
 
 /// The version is named: information that helps whoever knows its holes, and the auditor.
 pub(super) fn version(row: &Observation) -> Option<Seen> {
@@ -87,8 +77,7 @@ impl Told<'_> {
 
     fn lines(&mut self, bytes: &[u8], place: &str) {
         // Most have nothing of the kind, and are not looked at any closer.
-        let may_be_address = |pair: &[u8]| matches!(pair, [b'0'..=b'9', b'.' | b':'] | [b':', b':']);
-        if !bytes.windows(2).any(may_be_address) {
+        if !may_name_address(bytes) {
             return;
         }
         for line in decode(bytes).lines() {
@@ -97,22 +86,7 @@ impl Told<'_> {
     }
 
     fn line(&mut self, line: &str, place: &str) {
-        let mut before = None;
-        for word in line.split_ascii_whitespace() {
-            let follows = |words: &[&str]| before.as_deref().is_some_and(|before| words.contains(&before));
-            if follows(&ABOUT_US) {
-                return;
-            }
-            let is_version = follows(&VERSION);
-            let is_introduced = before.is_none() || follows(&INTRODUCES);
-            for (index, part) in word.split(['[', ']', '(', ')', '<', '>']).enumerate() {
-                let is_enclosed = index > 0;
-                if let Some(ip) = address(part).filter(|_| is_introduced || (is_enclosed && !is_version)) {
-                    self.address(ip, part, place);
-                }
-            }
-            before = Some(word.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_ascii_lowercase());
-        }
+        addresses(line, |ip, part| self.address(ip, part, place));
     }
 
     fn address(&mut self, ip: IpAddr, part: &str, place: &str) {
@@ -127,21 +101,4 @@ impl Told<'_> {
             self.shown.push(format!("{what} in {place}"));
         }
     }
-}
-
-/// An address as such, as a literal of RFC 5321 §4.1.3, or with a port.
-fn address(part: &str) -> Option<IpAddr> {
-    let part = part.trim_matches([',', ';', '.', '"', '\'']);
-    // Neither a word nor a number alone.
-    if !part.contains(['.', ':']) || !part.ends_with(|c: char| c.is_ascii_hexdigit() || c == ':') {
-        return None;
-    }
-    let is_tagged = part.get(..5).is_some_and(|tag| tag.eq_ignore_ascii_case("IPv6:"));
-    let part = if is_tagged { &part[5..] } else { part };
-    if let Ok(ip) = part.parse::<IpAddr>() {
-        return Some(ip).filter(|ip| *ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED));
-    }
-    let (ip, port) = part.split_once(':')?;
-    let is_port = port.is_empty() || port.parse::<u16>().is_ok();
-    ip.parse().ok().filter(|_| is_port).map(IpAddr::V4)
 }

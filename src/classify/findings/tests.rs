@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::classify::Classifier;
+use crate::classify::{Classifier, announced};
 use crate::observation::{
     Anonymous, Asked, Certificate, CertificateVerdict, Dialogue, Key, KeyKind, Legacy, Offers, Outcome, Protocol,
     Reply, Service, TlsFacts, TlsUse,
@@ -32,6 +32,7 @@ fn greeted(service: Service, greeting: &str) -> Observation {
     row.received.push(greeting.as_bytes(), Duration::ZERO);
     row.greeting_len = greeting.len();
     row.code = greeting.get(..3).and_then(|code| code.parse().ok());
+    row.announced = announced::read(row.greeting(), None);
     row
 }
 

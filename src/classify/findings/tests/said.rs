@@ -131,6 +131,7 @@ fn a_late_greeting_is_no_skew() {
         row.received.push(&greeting[..4], Duration::ZERO);
         row.received.push(&greeting[4..], after);
         row.greeting_len = greeting.len();
+        row.announced = announced::read(row.greeting(), None);
         assert_eq!(told(&row).len(), expected);
     }
 }
