@@ -26,6 +26,12 @@ pub(super) fn row(row: &Observation, out: &mut String, scratch: &mut String) {
             STANDARD.encode_string(row.greeting(), object.out);
             object.out.push('"');
         }
+        if column == Column::GreetingMs
+            && let Some(ending) = row.hung_up()
+        {
+            object.push("\"ended\":", Cell::Word(ending.how.as_str()));
+            object.push("\"ended_ms\":", Cell::Millis(ending.at));
+        }
         if column == Column::Evidence {
             object.push("\"client_address\":", row.seen_as.map_or(Cell::Empty, Cell::Ip));
             if !row.variants.is_empty() {

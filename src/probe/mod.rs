@@ -51,10 +51,10 @@ pub(crate) use self::uplink::Uplink;
 use self::dial::{Dialled, NoConnection, Turn};
 use self::greeting::{GreetingReader, State};
 use self::log::Log;
-use self::peer::{Heard, Link, Peer};
+use self::peer::{Heard, Link, Peer, is_reset};
 use self::secure::is_to_be_asked_for_old_tls;
 use crate::config::{Depth, Leave};
-use crate::observation::{Event, Observation, Outcome, Protocol, Service, TlsUse};
+use crate::observation::{End, Ending, Event, Observation, Outcome, Protocol, Service, TlsUse};
 use crate::schedule::Agenda;
 use crate::target::Place;
 
@@ -179,6 +179,9 @@ impl<N: Network> Prober<N> {
                 Some(Peer::new(Link::Plain(stream), dialled.begun, Instant::now(), visit.log.clone()))
             }
             Err(NoConnection { outcome, detail }) => {
+                if outcome == Outcome::Reset {
+                    observation.ending = Some(Ending { how: End::Reset, at: dialled.begun.elapsed() });
+                }
                 observation.outcome = outcome;
                 observation.detail = detail.map(Into::into);
                 None
@@ -200,7 +203,7 @@ impl<N: Network> Prober<N> {
                 Ok(peer) => peer,
                 // It went with the handshake.
                 Err(talk) => {
-                    observation.received = talk.into_received();
+                    talk.tell(observation);
                     return None;
                 }
             };
@@ -212,7 +215,7 @@ impl<N: Network> Prober<N> {
         if parting.is_none() {
             talk.log().note(|| Event::Closed);
         }
-        observation.received = talk.into_received();
+        talk.tell(observation);
         if let Some(deadline) = parting {
             return Some(Parting::new(link, deadline));
         }
@@ -301,8 +304,7 @@ async fn hear_rest<S: Stream>(peer: &mut Peer<S>, deadline: Instant) {
 
 /// What a connection that broke before the greeting was complete is called.
 fn broken(error: &std::io::Error, observation: &mut Observation) {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    if matches!(error.kind(), ConnectionReset | BrokenPipe | ConnectionAborted) {
+    if is_reset(error) {
         observation.outcome = Outcome::Reset;
         return;
     }
