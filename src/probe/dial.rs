@@ -151,6 +151,11 @@ impl<N: Network> Prober<N> {
         }
     }
 
+    /// The same for a port that is no part of a probe.
+    pub(crate) async fn knock(&self, to: SocketAddr) -> Option<bool> {
+        self.opens(to, &Log::default()).await
+    }
+
     /// Waits until what was reached before has a route again, during which nothing is begun; none where a request to stop
     /// comes first.
     async fn wait_for_route(&self, like: IpAddr, lost: IpAddr) -> Option<()> {
