@@ -23,6 +23,9 @@ const MAX_VARIANTS: usize = 16;
 /// So much is kept of a variant's greeting.
 const MAX_BANNER: usize = 4096;
 
+/// So long a connection that is under way may take after a request to stop: half of what a scan is given then.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// What is tried on an endpoint beyond its probe.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Further {
@@ -71,7 +74,7 @@ impl<N: Network> Run<N> {
         }
         let further = self.settings.further;
         if let Some(port) = further.decoy_beside(row) {
-            let accepted = self.prober.knock(SocketAddr::new(place.ip, port)).await;
+            let accepted = self.unless_stopped(self.prober.knock(SocketAddr::new(place.ip, port))).await;
             row.decoy = accepted.map(|accepted| Decoy { port, accepted });
         }
         if further.is_sampled(row) {
@@ -90,7 +93,9 @@ impl<N: Network> Run<N> {
                 () = sleep(self.settings.further.sample_interval) => {}
                 () = self.agenda().stop().asked() => break,
             }
-            let Some((mut again, parting)) = self.prober.sample(place).await else { break };
+            let Some((mut again, parting)) = self.unless_stopped(self.prober.sample(place)).await else {
+                break;
+            };
             if let Some(parting) = parting {
                 parting.see_out().await;
             }
@@ -115,6 +120,18 @@ impl<N: Network> Run<N> {
             }
         }
         row.variants = pool.into_variants();
+    }
+
+    /// What comes of a connection, unless a request to stop would have the row wait for it.
+    async fn unless_stopped<T>(&self, connection: impl Future<Output = Option<T>>) -> Option<T> {
+        let given_up = async {
+            self.agenda().stop().asked().await;
+            sleep(GRACE).await;
+        };
+        tokio::select! {
+            what = connection => what,
+            () = given_up => None,
+        }
     }
 }
 

@@ -96,6 +96,16 @@ async fn a_stop_leaves_what_was_met_by_then() {
     assert_eq!((counts(&row), begun.elapsed()), (found(&[(3, "220 hi")]), Duration::ZERO));
     assert!(rows.next().await.is_none());
     assert_eq!(rows.stats().done(), 1);
+
+    // Nor does it wait long for who is slow just then.
+    let network = Scripted::everywhere(in_turn(vec![greets_after(0.0), greets_after(14.0)]));
+    let mut rows = Setting { decoy: Some(9), ..sampled(3) }.scan(&network);
+    sleep(Duration::from_secs(2)).await;
+    rows.stopper().stop();
+    let begun = Instant::now();
+    let row = rows.next().await.unwrap();
+    assert_eq!((counts(&row), begun.elapsed().as_secs()), (found(&[(1, "220 hi")]), 5));
+    assert_eq!(row.decoy, Some(Decoy { port: 9, accepted: true }), "which came before");
 }
 
 #[tokio::test(start_paused = true)]
