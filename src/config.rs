@@ -1,6 +1,7 @@
 //! What a scan does, and [`ScanBuilder::build`], the one gate to a [`Scan`]: what it lets through is valid, and nothing
 //! checks again.
 
+mod further;
 mod pace;
 
 use std::net::{IpAddr, SocketAddr};
@@ -252,6 +253,7 @@ impl ScanBuilder {
         if let Some(name) = config.ehlo_name.as_ref().filter(|name| !is_ehlo_name(name)) {
             return Err(Error::EhloName { name: name.clone() });
         }
+        further::check(&config, &targets)?;
         // Only then is it said to anybody.
         if config.depth > Depth::Greeting && config.ehlo_name.is_none() {
             config.ehlo_name = machine_name();
@@ -333,6 +335,11 @@ impl ScanBuilder {
             retry_busy: config.retry_busy,
             canary_interval: canary_interval(&config, share),
             classifier,
+            further: scan::Further {
+                samples: config.samples,
+                sample_interval: config.sample_interval,
+                decoy: config.decoy,
+            },
             canaries: config.canaries,
         };
         Ok(Scan { prober, names, notices, settings, facts })

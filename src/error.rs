@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 
 /// Why there is no scan.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,30 @@ pub enum Error {
     EhloName {
         /// The words.
         name: String,
+    },
+    /// More connections to each endpoint than tell anything.
+    #[error("{asked} connections to each endpoint are too many: from {most} on nothing new is learnt")]
+    Samples {
+        /// How many were asked for.
+        asked: NonZeroU32,
+        /// How many there may be.
+        most: u32,
+    },
+    /// A decoy on which something is expected.
+    #[error(
+        "port {port} is no decoy: name one from 1 to 65535 on which nothing should listen, and which is not scanned"
+    )]
+    Decoy {
+        /// The port.
+        port: u16,
+    },
+    /// An address that nobody can see us at.
+    #[error(
+        "{address} is not an address that anybody sees us at: name the one that servers see, as what NAT makes of ours"
+    )]
+    OurAddress {
+        /// The address.
+        address: IpAddr,
     },
     /// More slots than open files.
     #[error(

@@ -74,6 +74,14 @@ pub struct Settings {
     pub anonymous: bool,
     pub ehlo_name: Option<String>,
     pub transcript: bool,
+    #[serde(default)]
+    pub samples: u32,
+    #[serde(default)]
+    pub sample_interval_ms: u64,
+    #[serde(default)]
+    pub decoy: Option<u16>,
+    #[serde(default)]
+    pub our_addresses: Vec<String>,
     pub all: bool,
     pub retry_busy: u32,
     pub canaries: Vec<String>,
@@ -182,6 +190,10 @@ impl Settings {
             anonymous: config.anonymous,
             ehlo_name: scan.ehlo_name().map(str::to_owned),
             transcript: config.transcript,
+            samples: config.samples.get(),
+            sample_interval_ms: millis(config.sample_interval),
+            decoy: config.decoy,
+            our_addresses: config.our_addresses.iter().map(ToString::to_string).collect(),
             all: config.all,
             retry_busy: config.retry_busy,
             canaries: config.canaries.iter().map(|canary| format!("{}={}", canary.address, canary.service)).collect(),

@@ -207,7 +207,8 @@ pub struct Observation {
     pub greeting_len: usize,
     /// When QUIT was said, counted from the start of the connect: what came before it was asked for by nobody.
     pub quit_at: Option<Duration>,
-    /// When the peer ended the connection, where it did so before us.
+    /// When the peer ended the connection, where it did so before us and before it answered our QUIT. A handshake that a
+    /// peer cuts short tells of it in [`TlsFacts::error`].
     pub ending: Option<Ending>,
     /// What was learnt about TLS, where it was asked for.
     pub tls: Option<Box<TlsFacts>>,
@@ -290,6 +291,11 @@ impl Observation {
     /// The bytes of the greeting: the first complete reply, or what came of it.
     pub fn greeting(&self) -> &[u8] {
         self.received.bytes.get(..self.greeting_len).unwrap_or_default()
+    }
+
+    /// How the peer ended the connection, where that is news: before a word of farewell of ours.
+    pub fn hung_up(&self) -> Option<Ending> {
+        self.ending.filter(|_| self.quit_at.is_none())
     }
 
     /// Who stands in front, where the evidence gives it away.

@@ -5,6 +5,7 @@
 //! everything.
 
 mod canary;
+mod further;
 mod row;
 
 use std::io;
@@ -21,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
+pub(crate) use self::further::Further;
 use self::row::{Nowhere, is_answer, is_pushback, later};
 use crate::classify::Classifier;
 use crate::config::{Canary, ScanBuilder};
@@ -81,6 +83,7 @@ pub(crate) struct Settings {
     pub(crate) canaries: Vec<Canary>,
     /// The time between two hails of each.
     pub(crate) canary_interval: Duration,
+    pub(crate) further: Further,
     /// Made before anything is begun: it takes some milliseconds, which would count as some endpoint's.
     pub(crate) classifier: Arc<Classifier>,
 }
@@ -389,6 +392,9 @@ impl<N: Network> Run<N> {
             // Not before: there must be no moment in which the scan seems over.
             drop(underway);
             return Ok(());
+        }
+        if self.settings.further.is_worth_it(&row) {
+            Box::pin(self.look_further(&place, &mut row, parting.take())).await;
         }
         // The peer's second runs on while a slow consumer makes us wait.
         let handed_on = self.hand_on(ticket, row, rows);

@@ -6,8 +6,11 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt};
 use tokio::time::{Instant, sleep};
 
+#[path = "scan/further_tests.rs"]
+mod further;
+
 use super::*;
-use crate::config::{Config, Leave};
+use crate::config::{Config, Depth, Leave};
 use crate::observation::Service;
 use crate::probe::Neighbours;
 use crate::probe::scripted::{Connect, Script, Scripted, Step};
@@ -30,6 +33,9 @@ struct Setting<'a> {
     canaries: Vec<Canary>,
     neighbours: Vec<ipnet::IpNet>,
     from: Checkpoint,
+    depth: Depth,
+    samples: u32,
+    decoy: Option<u16>,
 }
 
 impl Default for Setting<'_> {
@@ -43,6 +49,9 @@ impl Default for Setting<'_> {
             canaries: Vec::new(),
             neighbours: Vec::new(),
             from: Checkpoint::default(),
+            depth: Depth::Greeting,
+            samples: 1,
+            decoy: None,
         }
     }
 }
@@ -64,7 +73,8 @@ impl Setting<'_> {
             from: self.from,
         });
         let neighbours = Neighbours::new(self.neighbours);
-        let prober = Prober { neighbours, agenda, ..prober(network.clone(), Leave::Close) };
+        let mut prober = Prober { neighbours, agenda, ..prober(network.clone(), Leave::Close) };
+        prober.settings.ask.depth = self.depth;
         let settings = Settings {
             concurrency: NonZeroUsize::new(self.slots).unwrap(),
             all: self.all,
@@ -72,6 +82,11 @@ impl Setting<'_> {
             canaries: self.canaries,
             canary_interval: Duration::from_secs(10),
             classifier: Arc::clone(Classifier::builtin()),
+            further: Further {
+                samples: NonZeroU32::new(self.samples).unwrap(),
+                sample_interval: Duration::from_secs(1),
+                decoy: self.decoy,
+            },
         };
         Run::new(prober, names, settings).start(notices)
     }

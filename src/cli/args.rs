@@ -204,6 +204,22 @@ pub(super) struct ScanArgs {
     #[arg(long, help_heading = DEPTH)]
     pub(super) transcript: bool,
 
+    /// Connect so often in all to each endpoint that greets or hangs up at once, to see whether it is always the same server; at most 100 [default: 1]
+    #[arg(long, value_name = "N", value_parser = samples, help_heading = DEPTH)]
+    pub(super) samples: Option<NonZeroU32>,
+
+    /// How long to wait between two of these connections [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = DEPTH)]
+    pub(super) sample_interval: Option<Duration>,
+
+    /// Try this port as well on hosts that greet: one on which nothing should listen, and which takes a connection where something in front takes them all
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = DEPTH)]
+    pub(super) decoy: Option<u16>,
+
+    /// An address that servers see us at where it is not the socket's own, as behind NAT; may repeat
+    #[arg(long, value_name = "ADDRESS", help_heading = NETWORK)]
+    pub(super) our_address: Vec<IpAddr>,
+
     /// How to leave: with QUIT and a second for its answer, or by closing at once
     #[arg(long, value_enum, default_value_t = LeaveArg::Quit, help_heading = PATIENCE)]
     pub(super) leave: LeaveArg,
@@ -291,6 +307,12 @@ pub(super) fn ehlo_name(word: &str) -> Result<String, String> {
         .ok_or_else(|| "write a host name with a dot, as scan.example.net, or an address literal, as [10.0.0.5] or [IPv6:2001:db8::5]".to_owned())
 }
 
+/// How many connections to one endpoint.
+fn samples(word: &str) -> Result<NonZeroU32, String> {
+    let samples = word.parse().ok().filter(|_| word.bytes().all(|byte| byte.is_ascii_digit()));
+    samples.ok_or_else(|| "write how many connections in all, from 1 to 100".to_owned())
+}
+
 /// Connections a second, or `none`.
 fn limit(word: &str) -> Result<Limit, String> {
     if word == "none" {
@@ -358,6 +380,15 @@ mod tests {
         assert_eq!(limit("none"), Ok(Limit::None));
         for word in ["", "0", "-1", "+1", "1e3", "inf", "nan", "0.0001", "99999999", "None", "1/s"] {
             assert!(limit(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_samples() {
+        assert_eq!(samples("1").map(NonZeroU32::get), Ok(1));
+        assert_eq!(samples("100").map(NonZeroU32::get), Ok(100));
+        for word in ["", "0", "-1", "+2", "2.5", "many"] {
+            assert!(samples(word).is_err(), "{word}");
         }
     }
 

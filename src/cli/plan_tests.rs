@@ -50,6 +50,13 @@ fn settings_reach_the_configuration() {
         ("10.0.0.1 --per-host 3", |config| config.per_host = NonZeroU32::new(3).unwrap()),
         ("10.0.0.1 --profile own", |config| config.profile = Some(Profile::Own)),
         ("10.0.0.1 --retry-busy 2", |config| config.retry_busy = 2),
+        ("10.0.0.1 --samples 5 --sample-interval 250ms", |config| {
+            (config.samples, config.sample_interval) = (NonZeroU32::new(5).unwrap(), Duration::from_millis(250));
+        }),
+        ("10.0.0.1 --decoy 65000", |config| config.decoy = Some(65000)),
+        ("10.0.0.1 --our-address 192.0.2.7 --our-address 2001:db8::7", |config| {
+            config.our_addresses = vec!["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
+        }),
         ("10.0.0.1 --canary 127.0.0.1:25 --canary [::1]:2121=ftp", |config| {
             let canary = |address: &str, service| Canary { address: address.parse().unwrap(), service };
             config.canaries = vec![canary("127.0.0.1:25", Service::Smtp), canary("[::1]:2121", Service::Ftp)];
@@ -111,6 +118,10 @@ fn refusals_name_the_word() {
             "10.0.0.1 --shard-index 4294967295 --shard-count 4294967295",
             "--shard-index 4294967295: of 4294967295 shards the last is 4294967294",
         ),
+        ("10.0.0.1 --samples 101", "101 connections to each endpoint are too many"),
+        ("10.0.0.1 --decoy 587", "port 587 is no decoy: name one"),
+        ("10.0.0.1:2121=ftp --decoy 2121", "port 2121 is no decoy: name one"),
+        ("10.0.0.1 --our-address 192.0.2.7 --our-address ::", ":: is not an address that anybody sees us at"),
         ("--resume nosuch.csv", "--resume nosuch.csv: there is no journal nosuch.csv.hailer: name the first output"),
     ];
     for (line, expected) in table {
@@ -123,6 +134,9 @@ fn refusals_name_the_word() {
         "10.0.0.1 --shard 1/2 --shard-index 0 --shard-count 2",
         "10.0.0.1 --shard-index 0",
         "10.0.0.1 --shard-count 2",
+        "10.0.0.1 --samples 0",
+        "10.0.0.1 --decoy 0",
+        "10.0.0.1 --our-address nat.example",
         "--resume rows.csv --overwrite",
         "--resume rows.csv --list",
     ];

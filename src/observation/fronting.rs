@@ -141,6 +141,16 @@ pub enum End {
     Reset,
 }
 
+impl End {
+    /// The name used in rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fin => "fin",
+            Self::Reset => "reset",
+        }
+    }
+}
+
 /// When a peer ended a connection before we did, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ending {

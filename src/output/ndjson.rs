@@ -30,6 +30,12 @@ pub(super) fn row(row: &Observation, out: &mut String, scratch: &mut String) {
             object.push("\"announced_address\":", row.announced.address.map_or(Cell::Empty, Cell::Ip));
             object.push("\"announced_date\":", Cell::time(row.announced.date.and_then(Timestamp::seconds)));
         }
+        if column == Column::GreetingMs
+            && let Some(ending) = row.hung_up()
+        {
+            object.push("\"ended\":", Cell::Word(ending.how.as_str()));
+            object.push("\"ended_ms\":", Cell::Millis(ending.at));
+        }
         if column == Column::Evidence {
             object.push("\"client_address\":", row.seen_as.map_or(Cell::Empty, Cell::Ip));
             if !row.variants.is_empty() {

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::Prober;
 use super::log::Log;
 use super::network::{self, Failure, Network};
+use super::peer::{Link, Peer};
 use crate::notice::Notice;
 use crate::observation::{Event, Outcome};
 
@@ -129,6 +130,30 @@ impl<N: Network> Prober<N> {
             });
             return Some(Dialled { time, begun, attempts, result });
         }
+    }
+
+    /// Whether a port takes a connection, which is closed at once; none where it could not be tried.
+    pub(super) async fn opens(&self, to: SocketAddr, log: &Log) -> Option<bool> {
+        if to.port() == 0 {
+            return Some(false);
+        }
+        let dialled = self.dial(to, false, Turn::Further, log).await?;
+        match dialled.result {
+            Ok(stream) => {
+                let mut peer = Peer::new(Link::Plain(stream), dialled.begun, Instant::now(), Log::default());
+                peer.drain();
+                log.note(|| Event::Closed);
+                Some(true)
+            }
+            Err(NoConnection { outcome: Outcome::LocalError, .. }) => None,
+            // A connection that was broken off had stood.
+            Err(NoConnection { outcome, .. }) => Some(outcome == Outcome::Reset),
+        }
+    }
+
+    /// The same for a port that is no part of a probe.
+    pub(crate) async fn knock(&self, to: SocketAddr) -> Option<bool> {
+        self.opens(to, &Log::default()).await
     }
 
     /// Waits until what was reached before has a route again, during which nothing is begun; none where a request to stop

@@ -54,7 +54,7 @@ impl<N: Network> Prober<N> {
         if observation.outcome != Outcome::Greeted || observation.code != Some(READY) {
             return Ok(peer);
         }
-        let mut dialogue = Dialogue::default();
+        let mut dialogue = Dialogue { our_address: peer.local_ip(), ..Dialogue::default() };
         let result = if visit.place.service.is_ftp() {
             self.talk_ftp(peer, visit, observation, &mut dialogue).await
         } else {

@@ -61,6 +61,10 @@ impl<N: Network> Prober<N> {
             }
             // Speaks no FTP or SMTP, has not finished its greeting, or is about to hang up: FIN, and hear it out.
             (Leave::Quit, _) => {
+                peer.hear_now(|_| ());
+                if peer.has_ended() {
+                    return None;
+                }
                 let listen = async {
                     peer.finish().await;
                     while let Heard::Bytes(()) = peer.hear(|_| ()).await {}
@@ -79,11 +83,16 @@ enum Goodbye {
     Gone,
 }
 
-/// QUIT, and everything up to its answer. What comes before the 221 was not asked for by us, and is kept as well.
+/// QUIT, and everything up to its answer. What comes before the 221 was not asked for by us, and is kept as well. Who has
+/// hung up already is told nothing: all that could come of it is an RST.
 async fn quit<S: Stream>(peer: &mut Peer<S>) -> Goodbye {
     let mut replies = ReplyReader::default();
     let mut closing = has_closing(&mut replies, peer.early());
-    peer.say(b"QUIT\r\n").await;
+    peer.hear_now(|bytes| closing |= has_closing(&mut replies, bytes));
+    if peer.has_ended() {
+        return Goodbye::Gone;
+    }
+    peer.say_quit().await;
     while !closing {
         match peer.hear(|bytes| has_closing(&mut replies, bytes)).await {
             Heard::Bytes(found) => closing = found,

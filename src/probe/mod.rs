@@ -51,10 +51,10 @@ pub(crate) use self::uplink::Uplink;
 use self::dial::{Dialled, NoConnection, Turn};
 use self::greeting::{GreetingReader, State};
 use self::log::Log;
-use self::peer::{Heard, Link, Peer};
+use self::peer::{Heard, Link, Peer, is_reset};
 use self::secure::is_to_be_asked_for_old_tls;
 use crate::config::{Depth, Leave};
-use crate::observation::{Event, Observation, Outcome, Protocol, Service, TlsUse};
+use crate::observation::{End, Ending, Event, Observation, Outcome, Protocol, Service, TlsUse};
 use crate::schedule::Agenda;
 use crate::target::Place;
 
@@ -91,6 +91,7 @@ struct Visit<'a> {
     place: &'a Place,
     ask: Ask,
     log: Log,
+    turn: Turn,
 }
 
 impl Visit<'_> {
@@ -127,12 +128,19 @@ impl<N: Network> Prober<N> {
     /// still have to be seen out, which is [`Parting::see_out`]'s.
     pub(crate) async fn probe(&self, place: &Place) -> Option<(Observation, Option<Parting<N::Stream>>)> {
         let log = Log::new(self.settings.transcript);
-        self.visit(Visit { place, ask: self.settings.ask, log }).await
+        self.visit(Visit { place, ask: self.settings.ask, log, turn: Turn::First }).await
     }
 
-    /// The same, asking for nothing but the greeting.
+    /// The same once more, on a connection for which the rate is asked, to see whether the same server answers: no guest,
+    /// no hello of the past, no transcript.
+    pub(crate) async fn sample(&self, place: &Place) -> Option<(Observation, Option<Parting<N::Stream>>)> {
+        let ask = Ask { anonymous: false, ..self.settings.ask };
+        self.visit(Visit { place, ask, log: Log::default(), turn: Turn::Further }).await
+    }
+
+    /// What answers where nothing is asked for but the greeting.
     pub(crate) async fn hail(&self, place: &Place) -> Option<(Observation, Option<Parting<N::Stream>>)> {
-        self.visit(Visit { place, ask: Ask::default(), log: Log::default() }).await
+        self.visit(Visit { place, ask: Ask::default(), log: Log::default(), turn: Turn::First }).await
     }
 
     async fn visit(&self, visit: Visit<'_>) -> Option<(Observation, Option<Parting<N::Stream>>)> {
@@ -140,13 +148,14 @@ impl<N: Network> Prober<N> {
         let mut observation = Observation::new(SystemTime::UNIX_EPOCH, Some(*ip), *port, *service, Outcome::Silent);
         observation.name.clone_from(name);
 
-        let dialled = self.dial(visit.place.address(), visit.may_be_secured(), Turn::First, &visit.log).await?;
+        let dialled = self.dial(visit.place.address(), visit.may_be_secured(), visit.turn, &visit.log).await?;
         let mut parting = None;
         if let Some(peer) = self.connected(dialled, &visit, &mut observation).await {
             // The larger part of a probe's state begins here and is needed only where something stands to be talked to.
             parting = self.converse(peer, &visit, &mut observation).await;
         }
-        if visit.ask.depth == Depth::Tls && is_to_be_asked_for_old_tls(&observation) {
+        let is_whole = visit.turn == Turn::First && visit.ask.depth == Depth::Tls;
+        if is_whole && is_to_be_asked_for_old_tls(&observation) {
             if let Some(parting) = parting.take() {
                 Box::pin(parting.see_out()).await;
             }
@@ -179,6 +188,9 @@ impl<N: Network> Prober<N> {
                 Some(Peer::new(Link::Plain(stream), dialled.begun, Instant::now(), visit.log.clone()))
             }
             Err(NoConnection { outcome, detail }) => {
+                if outcome == Outcome::Reset {
+                    observation.ending = Some(Ending { how: End::Reset, at: dialled.begun.elapsed() });
+                }
                 observation.outcome = outcome;
                 observation.detail = detail.map(Into::into);
                 None
@@ -200,7 +212,7 @@ impl<N: Network> Prober<N> {
                 Ok(peer) => peer,
                 // It went with the handshake.
                 Err(talk) => {
-                    observation.received = talk.into_received();
+                    talk.tell(observation);
                     return None;
                 }
             };
@@ -212,7 +224,7 @@ impl<N: Network> Prober<N> {
         if parting.is_none() {
             talk.log().note(|| Event::Closed);
         }
-        observation.received = talk.into_received();
+        talk.tell(observation);
         if let Some(deadline) = parting {
             return Some(Parting::new(link, deadline));
         }
@@ -301,8 +313,7 @@ async fn hear_rest<S: Stream>(peer: &mut Peer<S>, deadline: Instant) {
 
 /// What a connection that broke before the greeting was complete is called.
 fn broken(error: &std::io::Error, observation: &mut Observation) {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    if matches!(error.kind(), ConnectionReset | BrokenPipe | ConnectionAborted) {
+    if is_reset(error) {
         observation.outcome = Outcome::Reset;
         return;
     }

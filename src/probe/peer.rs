@@ -5,6 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
@@ -15,7 +16,7 @@ use super::legacy::Session;
 use super::log::Log;
 use super::network::Stream;
 use super::tls::Sniffer;
-use crate::observation::{Event, Received};
+use crate::observation::{End, Ending, Event, Observation, Received};
 
 /// How much is read at once. It lives on the stack for the length of one poll: a waiting peer costs no buffer.
 const CHUNK: usize = 4096;
@@ -49,6 +50,12 @@ pub(super) struct Talk {
     early: Vec<u8>,
     /// Whether FIN came or the connection broke.
     ended: bool,
+    /// How the peer ended it, where that was before us.
+    ending: Option<Ending>,
+    /// Whether our own FIN was sent.
+    finished: bool,
+    /// When QUIT was said.
+    quit_at: Option<Duration>,
     log: Log,
 }
 
@@ -64,7 +71,18 @@ pub(super) enum Heard<T> {
 
 impl<S: Stream> Peer<S> {
     pub(super) fn new(link: Link<S>, begun: Instant, ready: Instant, log: Log) -> Self {
-        let talk = Talk { begun, ready, received: Received::default(), heard: 0, early: Vec::new(), ended: false, log };
+        let talk = Talk {
+            begun,
+            ready,
+            received: Received::default(),
+            heard: 0,
+            early: Vec::new(),
+            ended: false,
+            ending: None,
+            finished: false,
+            quit_at: None,
+            log,
+        };
         Self { link, talk }
     }
 
@@ -87,7 +105,7 @@ impl<S: Stream> Peer<S> {
                 // TLS that ends without close_notify: common, and no news (RFC 8446 §6.1 asks for it in vain).
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(self.end()),
                 Err(error) => {
-                    self.talk.ended = true;
+                    self.talk.end(is_reset(&error).then_some(End::Reset));
                     self.talk.log.note(|| Event::Broken(super::tls::break_reason(&error)));
                     Poll::Ready(Heard::Broken(error))
                 }
@@ -97,9 +115,16 @@ impl<S: Stream> Peer<S> {
     }
 
     fn end<T>(&mut self) -> Heard<T> {
-        self.talk.ended = true;
+        self.talk.end(Some(End::Fin));
         self.talk.log.note(|| Event::Ended);
         Heard::End
+    }
+
+    /// Hears what has come by now, without waiting. Where nothing has, the runtime mostly knows without asking the system.
+    pub(super) fn hear_now(&mut self, mut take: impl FnMut(&[u8])) {
+        for _ in 0..MAX_DRAINED / CHUNK {
+            let Some(Heard::Bytes(())) = self.hear(&mut take).now_or_never() else { return };
+        }
     }
 
     /// Keeps bytes as if they had just been heard.
@@ -167,8 +192,15 @@ impl<S: Stream> Peer<S> {
         });
     }
 
+    /// Says QUIT, and keeps when.
+    pub(super) async fn say_quit(&mut self) {
+        self.talk.quit_at = Some(self.talk.begun.elapsed());
+        self.say(b"QUIT\r\n").await;
+    }
+
     /// Sends FIN, after `close_notify` inside TLS, and goes on listening.
     pub(super) async fn finish(&mut self) {
+        self.talk.finished = true;
         // If this fails the connection is gone, which the next read will tell.
         drop(match &mut self.link {
             Link::Plain(stream) => stream.shutdown().await,
@@ -179,12 +211,8 @@ impl<S: Stream> Peer<S> {
 
     /// Takes what has come by now without waiting, so that closing sends FIN and not RST (RFC 1122 §4.2.2.13).
     pub(super) fn drain(&mut self) {
-        if !self.is_plain() {
-            // What is whole records is heard as ever; what is less than one is only taken.
-            for _ in 0..MAX_DRAINED / CHUNK {
-                let Some(Heard::Bytes(())) = self.hear(|_| ()).now_or_never() else { break };
-            }
-        }
+        // Inside TLS what is whole records is heard as ever; what is less than one is only taken.
+        self.hear_now(|_| ());
         let mut chunk = [0; CHUNK];
         for _ in 0..MAX_DRAINED / CHUNK {
             let count = match &mut self.link {
@@ -217,14 +245,30 @@ impl Talk {
         self.heard = self.heard.saturating_add(bytes.len());
     }
 
+    /// What follows our own FIN is no news, nor is what follows an end.
+    fn end(&mut self, how: Option<End>) {
+        if !self.finished && !self.ended {
+            self.ending = how.map(|how| Ending { how, at: self.begun.elapsed() });
+        }
+        self.ended = true;
+    }
+
     pub(super) fn log(&self) -> &Log {
         &self.log
     }
 
-    /// Everything that the peer said.
-    pub(super) fn into_received(self) -> Received {
-        self.received
+    /// Writes down everything that the peer said, when we said QUIT, and when the peer ended it before us.
+    pub(super) fn tell(self, observation: &mut Observation) {
+        observation.received = self.received;
+        observation.quit_at = self.quit_at;
+        observation.ending = self.ending;
     }
+}
+
+/// Whether an error is that the peer broke off, or that the system noticed it had.
+pub(super) fn is_reset(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(error.kind(), ConnectionReset | BrokenPipe | ConnectionAborted)
 }
 
 impl<S: Stream> Link<S> {

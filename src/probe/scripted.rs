@@ -383,7 +383,7 @@ async fn say(pipe: &mut (impl AsyncWrite + Unpin), words: &[u8]) -> bool {
 }
 
 /// Where we connect from.
-const OURS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 200));
+pub(crate) const OURS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 200));
 
 /// Our side of a connection to a scripted peer.
 #[derive(Debug)]

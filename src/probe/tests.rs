@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::scripted::{Script, Scripted};
+use super::scripted::{OURS, Script, Scripted};
 use super::*;
 use crate::classify::Classifier;
 use crate::config::Config;
@@ -77,6 +77,12 @@ struct Expected {
     fin_at: Option<f64>,
     /// Everything that we said.
     said: Option<String>,
+    /// When we said QUIT.
+    quit_at: Option<f64>,
+    /// How the peer ended it before us, `fin` or `reset`, and when.
+    ended: Option<(String, f64)>,
+    /// When each read's worth of what it said came.
+    arrivals: Option<Vec<f64>>,
 }
 
 fn scenes() -> Vec<(PathBuf, Scene)> {
@@ -193,6 +199,8 @@ async fn play(what: &str, scene: Scene) {
     if let Some(dialled) = expected.dialled {
         assert_eq!(network.dialled().iter().map(ToString::to_string).collect::<Vec<_>>(), dialled, "dialled by {what}");
     }
+    let ours = row.dialogue.as_deref().map(|dialogue| dialogue.our_address);
+    assert!(ours.is_none_or(|ours| ours == Some(OURS)), "our address in the dialogue with {what}: {ours:?}");
     let dialogue = row.dialogue.as_deref().cloned().unwrap_or_default();
     assert_eq!(dialogue.capabilities, expected.capabilities, "capabilities of {what}");
     assert_eq!(dialogue.auth, expected.auth, "auth of {what}");
@@ -210,10 +218,25 @@ async fn play(what: &str, scene: Scene) {
     if let Some(at) = expected.fin_at {
         assert_near(network.hung_up_at().expect(what) - begun, at, &format!("FIN to {what}"));
     }
+    if let Some(at) = expected.quit_at {
+        assert_near(row.quit_at.expect(what), at, &format!("QUIT to {what}"));
+    }
+    let ended = row.ending.map(|ending| ending.how.as_str());
+    assert_eq!(ended, expected.ended.as_ref().map(|(how, _)| &**how), "how {what} ended: {row:?}");
+    if let (Some(ending), Some((_, at))) = (row.ending, expected.ended) {
+        assert_near(ending.at, at, &format!("when {what} ended"));
+    }
     if let Some(said) = expected.said {
         assert_eq!(text(&network.heard()), said, "what we said to {what}");
     }
-    assert!(row.received.arrivals().is_sorted_by_key(|arrival| arrival.at), "arrivals of {what}");
+    let arrivals: Vec<_> = row.received.arrivals().iter().map(|arrival| arrival.at).collect();
+    assert!(arrivals.is_sorted(), "arrivals of {what}");
+    if let Some(expected) = expected.arrivals {
+        assert_eq!(arrivals.len(), expected.len(), "arrivals of {what}: {arrivals:?}");
+        for (found, expected) in arrivals.into_iter().zip(expected) {
+            assert_near(found, expected, &format!("arrivals of {what}"));
+        }
+    }
 }
 
 /// tokio's clock has milliseconds.

@@ -21,7 +21,7 @@ const COLUMNS: &str = "time name ip port service outcome detail protocol connect
     cert_status cert_sha256 capabilities auth pasv ptr severity findings banner_hash truncated attempts";
 
 /// What NDJSON has beside them.
-const MORE_KEYS: &str = "banner_b64 tls_legacy chain features features_tls syst upgrade injected unasked broken_off \
+const MORE_KEYS: &str = "ended ended_ms banner_b64 tls_legacy chain features features_tls syst upgrade injected unasked broken_off \
     findings_detail transcript";
 
 #[test]

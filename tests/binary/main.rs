@@ -28,6 +28,8 @@ mod explain;
 #[cfg(test)]
 mod farewell;
 #[cfg(test)]
+mod further;
+#[cfg(test)]
 mod good_runs;
 #[cfg(test)]
 mod killed;

@@ -212,8 +212,13 @@ fn no_handshake() {
 #[test]
 fn no_greeting() {
     let row = |outcome: &str, banner: Option<&str>, protocol: Option<&str>| {
+        let ended = match outcome {
+            "closed" => Some("fin"),
+            "reset" => Some("reset"),
+            _ => None,
+        };
         json!({"outcome": outcome, "banner": banner, "protocol": protocol, "code": null, "greeting_ms": null,
-            "detail": null, "tls": null})
+            "detail": null, "tls": null, "ended": ended})
     };
     let cases = [
         ("ssh", Peer::new(polite("SSH-2.0-x\r\n")), "ftp", row("other_protocol", Some(r"SSH-2.0-x\r\n"), Some("ssh"))),

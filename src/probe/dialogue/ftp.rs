@@ -1,15 +1,13 @@
 //! FTP after the greeting: FEAT and SYST, AUTH TLS (RFC 4217), FEAT again inside, and the visit of an anonymous guest.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{BrokenOff, SECURITY_ACCEPTED, ask, broken_off, is_let_in};
 use crate::config::Depth;
-use crate::observation::{Anonymous, Asked, Dialogue, Event, Observation, Offers, Outcome, Reply};
-use crate::probe::dial::Turn;
-use crate::probe::log::Log;
+use crate::observation::{Anonymous, Asked, Dialogue, Observation, Offers, Reply};
 use crate::probe::network::{Network, Stream};
 use crate::probe::peer::{Link, Peer, Talk};
 use crate::probe::secure::Door;
@@ -116,33 +114,17 @@ impl<N: Network> Prober<N> {
                 guest.addresses.push(address);
             }
             if let Some(last) = guest.addresses.last() {
-                guest.passive_opens = self.opens(visit.place.ip, last.port(), &log).await;
+                // On the host that was dialled, and never on one that the peer names.
+                guest.passive_opens = self.opens(SocketAddr::new(visit.place.ip, last.port()), &log).await;
             }
         }
         let reply = ask(peer, "EPSV", patience, dialogue).await?;
         guest.extended_port = passive::port(&reply.bytes).filter(|_| reply.code == 229);
         guest.extended = Some(reply);
         if let Some(port) = guest.extended_port {
-            guest.extended_opens = self.opens(visit.place.ip, port, &log).await;
+            guest.extended_opens = self.opens(SocketAddr::new(visit.place.ip, port), &log).await;
         }
         Ok(())
-    }
-
-    /// Whether a data port takes a connection, on the host that was dialled and never on one that the peer names.
-    async fn opens(&self, ip: IpAddr, port: u16, log: &Log) -> Option<bool> {
-        if port == 0 {
-            return Some(false);
-        }
-        let dialled = self.dial(SocketAddr::new(ip, port), false, Turn::Further, log).await?;
-        match dialled.result {
-            Ok(stream) => {
-                Link::Plain(stream).close();
-                log.note(|| Event::Closed);
-                Some(true)
-            }
-            Err(failure) if failure.outcome == Outcome::LocalError => None,
-            Err(_) => Some(false),
-        }
     }
 }
 
