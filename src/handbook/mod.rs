@@ -56,7 +56,7 @@ impl Handbook {
     ///
     /// let replies = "first = []\nsecond = []\nport = []\n[[reply]]\ncode = 421\n";
     /// let error = Handbook::new(("replies.toml", replies), ("findings.toml", "finding = []")).unwrap_err();
-    /// assert_eq!(error.to_string(), "replies.toml:5: neither FTP nor SMTP knows 421");
+    /// assert_eq!(error.to_string(), "replies.toml:5:8: neither FTP nor SMTP knows 421");
     /// ```
     ///
     /// # Errors
