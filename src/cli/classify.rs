@@ -11,7 +11,7 @@ mod tally;
 mod work;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,9 +29,9 @@ use super::{Ended, Failure, tell, wordlists};
 
 const AFTER: &str = "\
 What a line can be:
-  {\"banner\": \"220 …\", \"port\": 21}     an object as rows are in NDJSON: banner or banner_b64; service, port, ip, name
-  220 ftp.example.com ready\\r\\n         a greeting as rows show it, with \\r, \\n, \\\\ and \\xNN, or as it came
-  220-mail.example.com ESMTP            and so on, up to the line that begins with 220 and a blank: one greeting
+  {\"banner\":\"220 …\",\"port\":21}   as rows in NDJSON: banner or banner_b64; service, port, ip, name
+  220 ftp.example.com ready\\r\\n  as rows show it, with \\r, \\n, \\\\ and \\xNN, or as it came
+  220-mail.example.com ESMTP     and on, up to the line with 220 and a blank: one greeting
 CSV is known by a header with the column banner, as that of a scan's rows.
 
 Exit codes: 0 done, 1 a line or a file could not be read (told on stderr; the others are done), 2 usage.";
@@ -81,6 +81,9 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<Ended, Failure> {
     };
     let stdin = [PathBuf::from("-")];
     let files = if args.files.is_empty() { &stdin } else { args.files.as_slice() };
+    if !args.quiet {
+        invite(files);
+    }
     let mut unread_files = 0;
     let classified = thread::scope(|scope| {
         let mut pool = Pool::start(scope, &work).map_err(|error| super::scan::cannot_start(&error))?;
@@ -104,9 +107,17 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<Ended, Failure> {
     match (unread_files, tally.unread) {
         (0, 0) => Ok(Ended::Done),
         (0, lines) => Err(Failure::failed(format!("not read: {lines} of the lines, as told above"))),
+        (files, 0) => Err(Failure::failed(format!("not read: {files} of the files, as told above"))),
         (files, lines) => {
             Err(Failure::failed(format!("not read: {files} of the files and {lines} lines, as told above")))
         }
+    }
+}
+
+/// Whoever waits for us should know that we wait for them.
+fn invite(files: &[PathBuf]) {
+    if files.iter().any(|file| file.as_os_str() == "-") && io::stdin().is_terminal() {
+        tell("greetings are read from this terminal; Ctrl-D ends them");
     }
 }
 

@@ -152,7 +152,7 @@ fn files_come_one_after_the_other() {
     for words in [
         "hailer: nosuch: cannot be read: No such file",
         "hailer: .: cannot be read: Is a directory",
-        "hailer: not read: 2 of the files and 0 lines, as told above",
+        "hailer: not read: 2 of the files, as told above",
     ] {
         assert!(ended.stderr.contains(words), "{words} is missing in {}", ended.stderr);
     }

@@ -80,7 +80,12 @@ impl Work {
             (true, false) => name(Service::Smtp),
             (false, true) => name(Service::Ftp),
             (true, true) | (false, false) => {
-                let (mail, ftp) = (name(Service::Smtp), name(Service::Ftp));
+                let mail = name(Service::Smtp);
+                // Both families were asked, each as the less likely one at worst.
+                if mail.software.is_none() {
+                    return mail;
+                }
+                let ftp = name(Service::Ftp);
                 let confidence = |row: &Observation| row.software.as_ref().map(|software| software.confidence);
                 if confidence(&ftp) > confidence(&mail) { ftp } else { mail }
             }
