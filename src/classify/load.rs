@@ -1,8 +1,8 @@
 //! Wordlists of the user's own, from a folder, laid over those that are compiled in.
 //!
-//! A signature whose id is known takes that one's place, others are added; where two are equally sure and match as much, the
-//! user's wins. A file with `replace = true` at its head stands alone. What is in the folder and cannot be a wordlist is
-//! refused, lest a misspelt name go unnoticed; all of it is read before anything is used.
+//! A signature whose id is known takes that one's place, others are added; where two are equally sure and match as
+//! much, the user's wins. A file with `replace = true` at its head stands alone. What is in the folder and cannot be a
+//! wordlist is refused, lest a misspelt name go unnoticed; all of it is read before anything is used.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -36,13 +36,19 @@ pub enum WordlistsError {
         error: io::Error,
     },
     /// Nothing is in it.
-    #[error("{}: none of {} is in this folder: `hailer wordlists export` makes one to begin with", folder.display(), FILES.join(", "))]
+    #[error(
+        "{}: none of {} is in this folder: `hailer wordlists export` makes one to begin with",
+        folder.display(), FILES.join(", ")
+    )]
     Nothing {
         /// Where.
         folder: PathBuf,
     },
     /// Another name than a wordlist has.
-    #[error("{}: no wordlist has this name: rename it to one of {}, or take it out of the folder", path.display(), FILES.join(", "))]
+    #[error(
+        "{}: no wordlist has this name: rename it to one of {}, or take it out of the folder",
+        path.display(), FILES.join(", ")
+    )]
     Unknown {
         /// Which.
         path: PathBuf,
@@ -65,8 +71,8 @@ pub enum WordlistsError {
 }
 
 impl Classifier {
-    /// The wordlists that are compiled in, with those of a folder added to them: `ftp.toml`, `smtp.toml` and `fronts.toml`,
-    /// or some of these.
+    /// The wordlists that are compiled in, with those of a folder added to them: `ftp.toml`, `smtp.toml` and
+    /// `fronts.toml`, or some of these.
     ///
     /// ```
     /// use hailer::classify::Classifier;

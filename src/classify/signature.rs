@@ -150,8 +150,8 @@ pub(super) struct Loaded {
     pub(super) signatures: Vec<Signature>,
 }
 
-/// Reads the signatures of one wordlist; `file` is how errors call it. All that is wrong is told, as far as the file can be
-/// read at all.
+/// Reads the signatures of one wordlist; `file` is how errors call it. All that is wrong is told, as far as the file can
+/// be read at all.
 pub(super) fn load(file: &str, content: &str) -> Result<Loaded, Vec<LoadError>> {
     let source = Source { file, content };
     let wordlist: Wordlist = toml::from_str(content)

@@ -1,7 +1,7 @@
 //! `hailer classify`: greetings from files or stdin, named by the wordlists; nothing is sent.
 //!
-//! One thread cuts the input into greetings, the others name them, and rows are written in the order of the input. What is
-//! in memory is some hundred kilobytes for each thread, however long the input is.
+//! One thread cuts the input into greetings, the others name them, and rows are written in the order of the input. What
+//! is in memory is some hundred kilobytes for each thread, however long the input is.
 
 mod entry;
 mod framing;
@@ -72,12 +72,10 @@ pub(super) struct ClassifyArgs {
 pub(super) fn run(args: &ClassifyArgs) -> Result<Ended, Failure> {
     let classifier = wordlists::classifier(args.wordlists.as_deref())?;
     let work = Work { classifier, service: args.service, only_unnamed: args.only_unnamed };
-    let format = if args.text {
-        Format::Text
-    } else if args.ndjson {
-        Format::Ndjson
-    } else {
-        Format::Guess
+    let format = match (args.text, args.ndjson) {
+        (true, _) => Format::Text,
+        (false, true) => Format::Ndjson,
+        (false, false) => Format::Guess,
     };
     let stdin = [PathBuf::from("-")];
     let files = if args.files.is_empty() { &stdin } else { args.files.as_slice() };
@@ -104,7 +102,11 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<Ended, Failure> {
     if !args.quiet {
         tell(tally.render().trim_end());
     }
-    match (unread_files, tally.unread) {
+    conclude(unread_files, tally.unread)
+}
+
+fn conclude(unread_files: u64, unread_lines: u64) -> Result<Ended, Failure> {
+    match (unread_files, unread_lines) {
         (0, 0) => Ok(Ended::Done),
         (0, lines) => Err(Failure::failed(format!("not read: {lines} of the lines, as told above"))),
         (files, 0) => Err(Failure::failed(format!("not read: {files} of the files, as told above"))),

@@ -1,7 +1,7 @@
 //! Lines to greetings: which lines belong together, and what kind each is.
 //!
-//! A reply of several lines goes on from `220-` to the line with the same code and a blank (RFC 5321 §4.2, RFC 959 §4.2).
-//! In the escaped form a whole reply is one line.
+//! A reply of several lines goes on from `220-` to the line with the same code and a blank (RFC 5321 §4.2, RFC 959
+//! §4.2). In the escaped form a whole reply is one line.
 
 use std::path::Path;
 use std::sync::Arc;
