@@ -88,6 +88,10 @@ pub struct Settings {
     pub canary_interval_ms: u64,
     pub resolvers: Vec<String>,
     pub roots: String,
+    /// The folder of wordlists that were laid over those compiled in, absolute.
+    pub wordlists: Option<PathBuf>,
+    /// [`crate::classify::Classifier::digest`], in hexadecimal digits.
+    pub wordlists_sha256: String,
     pub authorised: bool,
     pub source: Vec<String>,
     pub interface: Option<String>,
@@ -169,7 +173,7 @@ impl Manifest {
 
 impl Settings {
     /// The settings that a scan was made with. Only [`Scan`] knows its pace, how much is done at once, and who
-    /// it says it is.
+    /// it says it is; where its wordlists are from knows nobody here.
     pub fn new(config: &crate::Config, scan: &Scan, ports: &crate::Ports) -> Self {
         let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let listed: Vec<_> = ports.iter().map(|(port, service)| format!("{port}={service}")).collect();
@@ -200,6 +204,8 @@ impl Settings {
             canary_interval_ms: millis(config.canary_interval),
             resolvers: config.resolvers.iter().map(ToString::to_string).collect(),
             roots: config.roots.to_string(),
+            wordlists: None,
+            wordlists_sha256: hex(scan.classifier().digest()),
             authorised: config.authorised,
             source: config.source.iter().map(ToString::to_string).collect(),
             interface: config.interface.clone(),

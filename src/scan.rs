@@ -134,6 +134,11 @@ impl Scan {
         self.facts.ehlo_name.as_deref()
     }
 
+    /// What rows are classified by.
+    pub fn classifier(&self) -> &Classifier {
+        &self.settings.classifier
+    }
+
     /// What decides which rows there will be, and in which order they are begun: two scans with the same digest have the
     /// same endpoints at the same positions, and one can go on where the other stopped.
     pub fn digest(&self) -> [u8; 32] {

@@ -56,7 +56,7 @@ pub(super) fn check(classifier: &Classifier) -> Vec<Mistake> {
         for signature in list.signatures() {
             let mut mistake = |problem| {
                 mistakes.push(Mistake {
-                    file: list.file().to_owned(),
+                    file: signature.file.to_string(),
                     line: signature.line,
                     id: signature.id.clone(),
                     problem,

@@ -11,7 +11,6 @@ use super::text::Text;
 /// The signatures of one wordlist, the surest first.
 #[derive(Debug)]
 pub(super) struct List {
-    file: String,
     signatures: Vec<Signature>,
     patterns: RegexSet,
 }
@@ -19,7 +18,14 @@ pub(super) struct List {
 impl List {
     /// Loads a wordlist; `file` is how errors call it.
     pub(super) fn load(file: &str, content: &str) -> Result<Self, LoadError> {
-        let mut signatures = load(file, content)?;
+        match load(file, content) {
+            Ok(loaded) => Self::of(file, loaded.signatures),
+            Err(mut errors) => Err(errors.swap_remove(0)),
+        }
+    }
+
+    /// A wordlist of these signatures; `file` is how errors call it that are of no one of them.
+    pub(super) fn of(file: &str, mut signatures: Vec<Signature>) -> Result<Self, LoadError> {
         signatures.retain(|signature| signature.said == Said::Greeting);
         signatures.sort_by_key(|signature| std::cmp::Reverse(signature.confidence));
         let patterns = RegexSetBuilder::new(signatures.iter().map(|signature| signature.pattern.as_str()))
@@ -27,13 +33,8 @@ impl List {
             .multi_line(MULTI_LINE)
             .unicode(UNICODE)
             .build()
-            .map_err(|error| LoadError { file: file.to_owned(), line: 1, problem: error.to_string() })?;
-        Ok(Self { file: file.to_owned(), signatures, patterns })
-    }
-
-    /// The name that errors call it by.
-    pub(super) fn file(&self) -> &str {
-        &self.file
+            .map_err(|error| LoadError::at(file, "", 0, error))?;
+        Ok(Self { signatures, patterns })
     }
 
     /// Every signature.

@@ -20,6 +20,8 @@ pub mod fronting;
 mod hash;
 mod hostname;
 mod list;
+mod load;
+mod products;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,8 @@ mod text;
 use std::sync::{Arc, LazyLock};
 
 pub use self::check::Mistake;
+pub use self::load::WordlistsError;
+pub use self::products::Product;
 pub use self::signature::LoadError;
 
 use self::list::List;
@@ -52,6 +56,7 @@ pub struct Classifier {
     mail: List,
     /// Gateways and proxies that a greeting names.
     fronts: List,
+    digest: [u8; 32],
 }
 
 impl Classifier {
@@ -89,12 +94,18 @@ impl Classifier {
     /// let empty = "signature = []";
     /// let lists = [("ftp.toml", empty), ("smtp.toml", "signature = [3]"), ("fronts.toml", empty)];
     /// let error = Classifier::new(lists).unwrap_err();
-    /// assert!(error.to_string().starts_with("smtp.toml:1: "));
+    /// assert!(error.to_string().starts_with("smtp.toml:1:14: "));
     /// ```
     pub fn new([ftp, mail, fronts]: [(&str, &str); 3]) -> Result<Self, LoadError> {
         hash::prepare();
+        let digest = load::digest([&[ftp.1], &[mail.1], &[fronts.1]]);
         let load = |(file, content)| List::load(file, content);
-        Ok(Self { ftp: load(ftp)?, mail: load(mail)?, fronts: load(fronts)? })
+        Ok(Self { ftp: load(ftp)?, mail: load(mail)?, fronts: load(fronts)?, digest })
+    }
+
+    /// SHA-256 over the content of the wordlists: the same names the same.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
     }
 
     /// Fills in what was said (`hostname`, `announced`, `software`, `banner_hash`), whether something stands in front (`fronting`,

@@ -3,7 +3,7 @@
 //! A wordlist that loads is valid, so matching has no errors. Whether its examples hold is a separate question, answered
 //! by [`Classifier::check`](super::Classifier::check).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,14 +24,26 @@ const MAX_FIELD: usize = 128;
 
 /// Why a wordlist cannot be used, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}: {problem}")]
+#[error("{file}:{line}:{column}: {problem}")]
 pub struct LoadError {
     /// The file, as it was named.
     pub file: String,
     /// The line, from 1.
     pub line: usize,
+    /// The column, from 1: characters, as editors count them.
+    pub column: usize,
     /// What is wrong there.
     pub problem: String,
+}
+
+impl LoadError {
+    /// An error at a byte of a file's content.
+    pub(crate) fn at(file: &str, content: &str, at: usize, problem: impl fmt::Display) -> Self {
+        let before = content.get(..at).unwrap_or(content);
+        let (line, start) = (before.matches('\n').count(), before.rfind('\n').map_or(0, |end| end + 1));
+        let column = 1 + before[start..].chars().count();
+        Self { file: file.to_owned(), line: 1 + line, column, problem: problem.to_string() }
+    }
 }
 
 /// Where a signature's words are said.
@@ -57,12 +69,14 @@ pub(super) struct Signature {
     pub(super) said: Said,
     /// Signatures of other software that fit the same words and say less: this one wins, and is as sure as ever.
     pub(super) over: Vec<String>,
+    /// Where it stands.
+    pub(super) file: Arc<str>,
     pub(super) line: usize,
     pub(super) confidence: u8,
     pub(super) pattern: Regex,
     pub(super) examples: Vec<Example>,
-    software: Arc<str>,
-    vendor: Option<Arc<str>>,
+    pub(super) software: Arc<str>,
+    pub(super) vendor: Option<Arc<str>>,
     cpe: Option<Template>,
     os: Option<String>,
     device: Option<String>,
@@ -128,28 +142,42 @@ impl Signature {
     }
 }
 
-/// Reads the signatures of one wordlist, in the order of the file; `file` is how errors call it.
-pub(super) fn load(file: &str, content: &str) -> Result<Vec<Signature>, LoadError> {
+/// The signatures of one file, in its order.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// Whether they stand in the place of all that are compiled in, not beside them.
+    pub(super) replace: bool,
+    pub(super) signatures: Vec<Signature>,
+}
+
+/// Reads the signatures of one wordlist; `file` is how errors call it. All that is wrong is told, as far as the file can
+/// be read at all.
+pub(super) fn load(file: &str, content: &str) -> Result<Loaded, Vec<LoadError>> {
     let source = Source { file, content };
     let wordlist: Wordlist = toml::from_str(content)
-        .map_err(|error| source.error(error.span().map_or(0, |span| span.start), error.message()))?;
-    let mut ids = HashSet::new();
-    wordlist
-        .signature
-        .into_iter()
-        .map(|entry| {
-            let at = entry.id.span().start;
-            if !ids.insert(entry.id.get_ref().clone()) {
-                return Err(source.error(at, format_args!("the id `{}` is taken", entry.id.get_ref())));
-            }
-            entry.compile(&source)
-        })
-        .collect()
+        .map_err(|error| vec![source.error(error.span().map_or(0, |span| span.start), error.message())])?;
+    let name: Arc<str> = file.into();
+    let (mut signatures, mut errors, mut ids) = (Vec::new(), Vec::new(), HashMap::new());
+    for entry in wordlist.signature {
+        let at = entry.id.span().start;
+        if let Some(first) = ids.insert(entry.id.get_ref().clone(), at) {
+            let (id, line) = (entry.id.get_ref(), source.line(first));
+            errors.push(source.error(at, format_args!("the id `{id}` is taken in line {line}: give this one another")));
+        }
+        match entry.compile(&name, &source) {
+            Ok(signature) => signatures.push(signature),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(Loaded { replace: wordlist.replace, signatures }) } else { Err(errors) }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wordlist {
+    #[serde(default)]
+    replace: bool,
+    #[serde(default)]
     signature: Vec<Entry>,
 }
 
@@ -175,13 +203,13 @@ struct Entry {
 }
 
 impl Entry {
-    fn compile(self, source: &Source<'_>) -> Result<Signature, LoadError> {
+    fn compile(self, file: &Arc<str>, source: &Source<'_>) -> Result<Signature, LoadError> {
         let at = self.id.span().start;
         if self.id.get_ref().is_empty() || self.software.get_ref().is_empty() {
             return Err(source.error(at, "a signature wants an id and a software that are not empty"));
         }
         if !(1..=100).contains(self.confidence.get_ref()) {
-            return Err(source.error(self.confidence.span().start, "the confidence is not within 1..=100"));
+            return Err(source.error(self.confidence.span().start, "the confidence is not within 1 to 100"));
         }
         if self.example.is_empty() {
             return Err(source.error(at, "a signature wants at least one [[signature.example]]"));
@@ -200,6 +228,7 @@ impl Entry {
             .cpe
             .map(|cpe| Template::parse(cpe.get_ref()).map_err(|problem| source.error(cpe.span().start, problem)));
         Ok(Signature {
+            file: Arc::clone(file),
             line: source.line(at),
             id: self.id.into_inner(),
             said: self.said,
@@ -231,14 +260,33 @@ fn compile_pattern(pattern: &Spanned<String>, source: &Source<'_>) -> Result<Reg
         .multi_line(MULTI_LINE)
         .unicode(UNICODE)
         .build()
-        .map_err(|error| source.error(at, error))?;
+        .map_err(|error| not_compiled(pattern, source, &error))?;
     if let Some(unknown) = regex.capture_names().flatten().find(|name| !GROUPS.contains(name)) {
-        return Err(source.error(at, format_args!("the group `{unknown}` feeds no field")));
+        let known = GROUPS.join(", ");
+        let problem =
+            format_args!("the group `{unknown}` feeds no field: those are {known}; without a name it is (?:…)");
+        return Err(source.error(at, problem));
     }
     if regex.is_match(b"") {
-        return Err(source.error(at, "the pattern matches everything"));
+        return Err(source.error(at, "the pattern matches everything, for it matches nothing at all"));
     }
     Ok(regex)
+}
+
+/// Why a pattern cannot be compiled, where in it that can be told.
+fn not_compiled(pattern: &Spanned<String>, source: &Source<'_>, error: &regex::Error) -> LoadError {
+    let (at, text) = (pattern.span().start, pattern.get_ref());
+    let parsed = regex_syntax::ParserBuilder::new().utf8(false).unicode(UNICODE).build().parse(text);
+    let (offset, problem) = match parsed {
+        Err(regex_syntax::Error::Parse(error)) => (error.span().start.offset, error.kind().to_string()),
+        Err(regex_syntax::Error::Translate(error)) => (error.span().start.offset, error.kind().to_string()),
+        // Too large, for one.
+        Ok(_) | Err(_) => (0, error.to_string()),
+    };
+    // In a literal string, which patterns are written in, what stands in the file is the pattern.
+    let quoted = source.content.get(at..).and_then(|rest| rest.find(text.as_str())).filter(|quote| *quote <= 4);
+    let at = quoted.map_or(at, |quote| at + quote + offset);
+    source.error(at, format_args!("the pattern cannot be read: {problem}"))
 }
 
 fn has_group(pattern: &Regex, name: &str) -> bool {
@@ -257,7 +305,7 @@ impl Source<'_> {
     }
 
     fn error(&self, at: usize, problem: impl fmt::Display) -> LoadError {
-        LoadError { file: self.file.to_owned(), line: self.line(at), problem: problem.to_string() }
+        LoadError::at(self.file, self.content, at, problem)
     }
 }
 
@@ -279,7 +327,7 @@ version = "1.2"
 
     #[test]
     fn a_sound_entry_loads() {
-        let signatures = load("list.toml", SOUND).unwrap();
+        let signatures = load("list.toml", SOUND).unwrap().signatures;
         assert_eq!((signatures[0].id.as_str(), signatures[0].line), ("thing", 3));
     }
 
@@ -287,26 +335,36 @@ version = "1.2"
     fn errors_say_where_and_what() {
         let twice = format!("{SOUND}{SOUND}");
         for (content, told) in [
-            ("signature = 3", "list.toml:1: invalid type"),
-            (&SOUND.replace("id =", "idd ="), "list.toml:3: unknown field `idd`"),
-            (&twice, "list.toml:13: the id `thing` is taken"),
-            (&SOUND.replace("90", "0"), "list.toml:5: the confidence is not within 1..=100"),
-            (&SOUND.replace("90", "900"), "list.toml:5: invalid value"),
-            (&SOUND.replace("'Thing (", "'Thing (("), "list.toml:6: regex parse error"),
-            (&SOUND.replace("<version>", "<release>"), "list.toml:6: the group `release` feeds no field"),
-            (&SOUND.replace("'Thing (?P<version>[\\d.]+)'", "'.*'"), "list.toml:6: the pattern matches everything"),
-            (&SOUND.replace("cpe:2.3:a:", "cpe:/a:"), "list.toml:7: a CPE begins with"),
-            (&SOUND.replace("<version>", "<os>").replace("cpe =", "os = 'x'\ncpe ="), "list.toml:7: `os` is both"),
-            (SOUND.split("[[signature.example]]").next().unwrap(), "list.toml:3: a signature wants at least one"),
+            ("signature = 3", "list.toml:1:13: invalid type"),
+            (&SOUND.replace("id =", "idd ="), "list.toml:3:1: unknown field `idd`"),
+            (&twice, "list.toml:13:6: the id `thing` is taken in line 3: give this one another"),
+            (&SOUND.replace("90", "0"), "list.toml:5:14: the confidence is not within 1 to 100"),
+            (&SOUND.replace("90", "900"), "list.toml:5:14: invalid value"),
+            (&SOUND.replace("'Thing (", "'Thing (("), "list.toml:6:18: the pattern cannot be read: unclosed group"),
+            (&SOUND.replace("'Thing (", "'\\xd6 \\p{L} ("), "list.toml:6:17: the pattern cannot be read: "),
+            (&SOUND.replace("'Thing ", "'x{99999}{99}"), "list.toml:6:12: the pattern cannot be read: Compiled"),
+            (&SOUND.replace("<version>", "<release>"), "list.toml:6:11: the group `release` feeds no field: those"),
+            (&SOUND.replace("'Thing (?P<version>[\\d.]+)'", "'.*'"), "list.toml:6:11: the pattern matches everything"),
+            (&SOUND.replace("cpe:2.3:a:", "cpe:/a:"), "list.toml:7:7: a CPE begins with"),
+            (&SOUND.replace("<version>", "<os>").replace("cpe =", "os = 'x'\ncpe ="), "list.toml:7:6: `os` is both"),
+            (SOUND.split("[[signature.example]]").next().unwrap(), "list.toml:3:6: a signature wants at least one"),
         ] {
-            let error = load("list.toml", content).unwrap_err().to_string();
+            let error = load("list.toml", content).unwrap_err()[0].to_string();
             assert!(error.starts_with(told), "{error:?} does not start with {told:?}");
         }
     }
 
     #[test]
+    fn all_that_is_wrong_is_told() {
+        let twice = format!("{SOUND}{SOUND}").replace("'Thing", "'(Thing");
+        let errors = load("list.toml", &twice).unwrap_err();
+        let lines: Vec<_> = errors.iter().map(|error| error.line).collect();
+        assert_eq!(lines, [6, 13, 16]);
+    }
+
+    #[test]
     fn a_field_run_wild_is_dropped() {
-        let signatures = load("list.toml", SOUND).unwrap();
+        let signatures = load("list.toml", SOUND).unwrap().signatures;
         let greeting = format!("220 Thing {}\r\n", "1".repeat(60_000));
         let found = signatures[0].apply(&Text::read(greeting.as_bytes())).unwrap();
         assert_eq!(found.software.version, None);

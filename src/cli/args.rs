@@ -11,6 +11,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueE
 use hailer::{Canary, Depth, Limit, Ports, Rate, Roots, Shard};
 
 use super::check::CheckArgs;
+use super::classify::ClassifyArgs;
 use super::demo::DemoArgs;
 use super::explain::ExplainArgs;
 use super::fleet::FleetArgs;
@@ -37,7 +38,9 @@ pub(super) enum Command {
     Fleet(FleetArgs),
     /// Say what a reply code, a port, a finding or evidence means, what to do, and how to check it by hand.
     Explain(ExplainArgs),
-    /// Work on the wordlists that software and fronts are named by
+    /// Name the servers that greetings came from, without a network: reads lines, NDJSON or CSV, writes NDJSON.
+    Classify(ClassifyArgs),
+    /// Look after the wordlists that servers are named by: check them, list what they know, make a copy to change.
     Wordlists(WordlistsArgs),
 }
 
@@ -67,6 +70,7 @@ const DEPTH: &str = "Depth";
 const PATIENCE: &str = "Patience and manners";
 const NETWORK: &str = "Network";
 const CERTIFICATES: &str = "Certificates";
+const NAMES: &str = "Names of servers";
 
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER)]
@@ -239,6 +243,10 @@ pub(super) struct ScanArgs {
     /// By which authorities certificates are judged: the public ones compiled in, those that this system trusts, or those in a PEM file and no others
     #[arg(long, value_name = "webpki|system|FILE", default_value_t = Roots::default(), value_parser = PathBufValueParser::new().map(Roots::from), help_heading = CERTIFICATES)]
     pub(super) roots: Roots,
+
+    /// Name servers by the wordlists in this folder, too: ftp.toml, smtp.toml, fronts.toml, or some of these, added to those compiled in
+    #[arg(long, value_name = "FOLDER", help_heading = NAMES)]
+    pub(super) wordlists: Option<PathBuf>,
 
     /// The words themselves, for whoever repeats them.
     #[arg(skip)]

@@ -55,6 +55,10 @@ pub(super) struct DemoArgs {
     #[arg(long)]
     overwrite: bool,
 
+    /// Name servers by the wordlists in this folder, too
+    #[arg(long, value_name = "FOLDER")]
+    wordlists: Option<PathBuf>,
+
     /// Say nothing but what is wrong
     #[arg(short, long)]
     quiet: bool,
@@ -96,6 +100,9 @@ fn words(args: &DemoArgs, roster: &Roster, outputs: &[PathBuf]) -> Vec<OsString>
     words.extend(args.site.depth_words().into_iter().map(OsString::from));
     for output in outputs {
         words.extend(["-o".into(), output.into()]);
+    }
+    if let Some(folder) = &args.wordlists {
+        words.extend(["--wordlists".into(), folder.into()]);
     }
     words.extend(args.overwrite.then(|| "--overwrite".into()));
     words.extend(args.quiet.then(|| "--quiet".into()));

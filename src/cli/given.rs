@@ -18,8 +18,8 @@ const NOT_KEPT: [&str; 4] = ["resume", "overwrite", "list", "quiet"];
 const ALIKE: [&[&str]; 2] = [&["shard", "shard_index", "shard_count"], &["ipv4", "ipv6"]];
 
 /// Those whose values are paths, but for words that are none; a target is a path behind its `@`.
-const PATHS: [(&str, &[&str]); 3] =
-    [("output", &["-"]), ("exclude_file", &["-"]), ("roots", &[Roots::PUBLIC, Roots::SYSTEM])];
+const PATHS: [(&str, &[&str]); 4] =
+    [("output", &["-"]), ("exclude_file", &["-"]), ("roots", &[Roots::PUBLIC, Roots::SYSTEM]), ("wordlists", &[])];
 
 /// The values of each option that was given, by its name. A flag has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -177,10 +177,12 @@ mod tests {
     fn a_journal_names_files_from_everywhere() {
         let here = std::env::current_dir().unwrap();
         let here = here.to_str().unwrap();
-        let recorded = given("@nets.txt 10.0.0.1 - -o rows.csv -o - --exclude-file /not.txt").record().unwrap();
+        let line = "@nets.txt 10.0.0.1 - -o rows.csv -o - --exclude-file /not.txt --wordlists lists";
+        let recorded = given(line).record().unwrap();
         assert_eq!(recorded["targets"], [format!("@{here}/nets.txt"), "10.0.0.1".into(), "-".into()]);
         assert_eq!(recorded["output"], [format!("{here}/rows.csv"), "-".into()]);
         assert_eq!(recorded["exclude_file"], ["/not.txt"]);
+        assert_eq!(recorded["wordlists"], [format!("{here}/lists")]);
         for (word, expected) in [("webpki", "webpki"), ("system", "system"), ("ca.pem", &format!("{here}/ca.pem"))] {
             let recorded = given(&format!("--roots {word} 10.0.0.1")).record().unwrap();
             assert_eq!(recorded["roots"], [expected]);

@@ -5,6 +5,7 @@
 mod args;
 mod beside;
 mod check;
+mod classify;
 mod demo;
 mod display;
 mod explain;
@@ -94,6 +95,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Fleet(args) => fleet::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Classify(args) => classify::run(&args),
         Command::Wordlists(args) => wordlists::run(&args),
     };
     let (words, code) = match result {

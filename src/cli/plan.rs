@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hailer::manifest::Settings;
 use hailer::output::hex;
@@ -18,6 +18,7 @@ use super::kept::{Facts, Kept, now};
 use super::outputs::Destination;
 use super::resume::Resumed;
 use super::spool::Spool;
+use super::wordlists;
 
 /// A scan and where its rows go.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ impl Plan {
         if let Some(resumed) = &resumed {
             resumed.is_left_still()?;
         }
+        let classifier = wordlists::classifier(args.wordlists.as_deref())?;
         let config = settings(&args)?;
         let config = match &resumed {
             Some(resumed) => resumed.settle(config)?,
@@ -51,7 +53,7 @@ impl Plan {
         let mut stdin = Stdin::of(&args, destination.beside.as_ref(), resumed.as_ref())?;
         let targets = targets(&args, Some(&mut stdin))?;
         let (remarks, targets_digest, ports) = (remarks(&targets), targets.digest(), targets.ports().clone());
-        let mut builder = Scan::builder().targets(targets).config(config.clone());
+        let mut builder = Scan::builder().targets(targets).config(config.clone()).classifier(classifier);
         if let Some(beside) = &destination.beside {
             builder = builder.names_log(beside.names());
         }
@@ -67,7 +69,10 @@ impl Plan {
                     command_line: command_line(&command)?,
                     contact: contact(&args).map(str::to_owned),
                     targets_digest: hex(&targets_digest),
-                    settings: Settings::new(&config, &scan, &ports),
+                    settings: Settings {
+                        wordlists: folder(args.wordlists.as_deref())?,
+                        ..Settings::new(&config, &scan, &ports)
+                    },
                 };
                 let is_resumed = resumed.is_some();
                 let journal = journal(&scan, &config, command, &destination, resumed)?;
@@ -78,6 +83,11 @@ impl Plan {
         };
         Ok(Self { scan, destination, kept, threads, quiet, remarks })
     }
+}
+
+/// A folder, for whoever reads of it in another one.
+fn folder(path: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    path.map(std::path::absolute).transpose().map_err(Failure::failed)
 }
 
 /// What the scan is, for the next run.

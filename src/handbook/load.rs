@@ -250,7 +250,6 @@ impl Source<'_> {
     }
 
     fn error(&self, at: usize, problem: impl fmt::Display) -> LoadError {
-        let line = 1 + self.content.bytes().take(at).filter(|&byte| byte == b'\n').count();
-        LoadError { file: self.file.to_owned(), line, problem: problem.to_string() }
+        LoadError::at(self.file, self.content, at, problem)
     }
 }

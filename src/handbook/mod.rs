@@ -61,7 +61,7 @@ impl Handbook {
     /// let replies = "first = []\nsecond = []\nport = []\n[[reply]]\ncode = 421\n";
     /// let lists = [("replies.toml", replies), ("findings.toml", "finding = []"), ("evidence.toml", "evidence = []")];
     /// let error = Handbook::new(lists).unwrap_err();
-    /// assert_eq!(error.to_string(), "replies.toml:5: neither FTP nor SMTP knows 421");
+    /// assert_eq!(error.to_string(), "replies.toml:5:8: neither FTP nor SMTP knows 421");
     /// ```
     ///
     /// # Errors

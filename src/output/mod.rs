@@ -42,6 +42,7 @@ mod tests;
 mod text;
 
 pub use cell::{Cell, Timestamp, hex};
+pub use ndjson::push_members;
 pub use replace::{beside, replace, sync_folder, temporary};
 pub use row::Column;
 pub use sink::{FileTarget, Marked, RowFile, RowSink, RowStream, StreamTarget, Target};

@@ -79,6 +79,25 @@ pub(super) fn row(row: &Observation, out: &mut String, scratch: &mut String) {
     out.push('\n');
 }
 
+/// Appends some columns of a row as members of a JSON object that is open and not empty: each behind a comma.
+///
+/// ```
+/// use hailer::output::{Column, push_members};
+/// use hailer::{Observation, Outcome, Service};
+/// use std::time::SystemTime;
+///
+/// let row = Observation::new(SystemTime::UNIX_EPOCH, None, 21, Service::Ftp, Outcome::Silent);
+/// let mut object = "{\"line\":7".to_owned();
+/// push_members(&row, &[Column::Ip, Column::Port, Column::Service], &mut object, &mut String::new());
+/// assert_eq!(object, "{\"line\":7,\"port\":21,\"service\":\"ftp\"");
+/// ```
+pub fn push_members(row: &Observation, columns: &[Column], out: &mut String, scratch: &mut String) {
+    let mut object = Object { out, scratch, is_empty: false };
+    for column in columns {
+        object.push(column.json_key(), column.cell(row));
+    }
+}
+
 /// Each server that repeated connections met.
 fn push_variants(variants: &[Variant], out: &mut String, scratch: &mut String) {
     out.push('[');

@@ -15,6 +15,8 @@ mod canaries;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod classify;
+#[cfg(test)]
 mod delayed;
 #[cfg(test)]
 mod demo;
@@ -69,5 +71,7 @@ mod shards;
 mod talkers;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod wordlists;
 #[cfg(test)]
 mod words_for_people;

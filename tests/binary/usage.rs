@@ -83,6 +83,9 @@ const TABLE: &[(&str, &str)] = &[
     ("--resume a.csv", "hailer: --resume a.csv: there is no journal a.csv.hailer"),
     ("--resume a.csv --overwrite", "error: the argument '--resume <FILE>' cannot be used with '--overwrite'"),
     ("-4 -6", "error: the argument '-4' cannot be used with '-6'"),
+    ("--wordlists nosuch", "hailer: nosuch: cannot read wordlists: No such file"),
+    ("--wordlists bad.txt", "hailer: bad.txt: cannot read wordlists: Not a directory"),
+    ("--wordlists .", "hailer: .: none of ftp.toml, smtp.toml, fronts.toml is in this folder"),
     ("--frobnicate", "error: unexpected argument '--frobnicate'"),
     ("-p", "error: a value is required for '--ports"),
 ];

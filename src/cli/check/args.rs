@@ -1,6 +1,7 @@
 //! What can be written behind `hailer check`: syntax and nothing else.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -95,4 +96,8 @@ pub(in super::super) struct CheckArgs {
     /// By which authorities certificates are judged: the public ones compiled in, those that this system trusts, or those in a PEM file and no others
     #[arg(long, value_name = "webpki|system|FILE", default_value_t = Roots::default(), value_parser = PathBufValueParser::new().map(Roots::from), help_heading = DEPTH)]
     pub(super) roots: Roots,
+
+    /// Name servers by the wordlists in this folder, too: ftp.toml, smtp.toml, fronts.toml, or some of these, added to those compiled in
+    #[arg(long, value_name = "FOLDER", help_heading = DEPTH)]
+    pub(super) wordlists: Option<PathBuf>,
 }

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hailer::classify::Classifier;
 use hailer::{Config, Depth, Family, Host, Lookup, Ports, Scan, Targets, TargetsBuilder};
 
-use super::super::Failure;
+use super::super::{Failure, wordlists};
 use super::args::CheckArgs;
 
 /// What is to be checked, and how.
@@ -32,6 +33,7 @@ pub(super) struct Settings {
     pub(super) json: bool,
     pub(super) quiet: bool,
     config: Config,
+    classifier: Arc<Classifier>,
     /// Addresses that were named, to which names may therefore lead.
     named: Vec<IpAddr>,
 }
@@ -60,6 +62,7 @@ impl Plan {
             json: args.json,
             quiet: args.quiet,
             config: config(args),
+            classifier: wordlists::classifier(args.wordlists.as_deref())?,
             named: named.collect(),
         };
         let asked = |word: &String| {
@@ -68,8 +71,7 @@ impl Plan {
                 targets.vouch(*ip);
             }
             let (host, targets) = one_host(word, targets, &ports, family)?;
-            let scan = Scan::builder().targets(targets).config(settings.config.clone()).build()?;
-            Ok(Asked { host, scan })
+            Ok(Asked { host, scan: settings.scan(targets, settings.config.clone())? })
         };
         let hosts = args.hosts.iter().map(asked).collect::<Result<_, Failure>>()?;
         Ok(Self { hosts, settings })
@@ -89,8 +91,12 @@ impl Settings {
             targets.add(&format!("{name}{root}:25")).map_err(Failure::failed)?;
         }
         let targets = targets.build(&Ports::default(), self.family).map_err(Failure::failed)?;
-        let config = Config { depth: Depth::Greeting, ..self.config.clone() };
-        Ok(Scan::builder().targets(targets).config(config).build()?)
+        self.scan(targets, Config { depth: Depth::Greeting, ..self.config.clone() })
+    }
+
+    fn scan(&self, targets: Targets, config: Config) -> Result<Scan, Failure> {
+        let classifier = Arc::clone(&self.classifier);
+        Ok(Scan::builder().targets(targets).config(config).classifier(classifier).build()?)
     }
 }
 
