@@ -79,8 +79,12 @@ impl Samples {
     fn read(wordlist: &str) -> Self {
         let wordlist: Wordlist = toml::from_str(wordlist)
             .unwrap_or_else(|error| unreachable!("the wordlists are compiled in, and tests load them: {error}"));
-        let (complete, partial): (Vec<_>, _) =
-            wordlist.signature.into_iter().flat_map(Entry::samples).partition(|sample| is_complete(&sample.text));
+        let (complete, partial): (Vec<_>, _) = wordlist
+            .signature
+            .into_iter()
+            .filter(Entry::is_of_greetings)
+            .flat_map(Entry::samples)
+            .partition(|sample| is_complete(&sample.text));
         let ready = complete.iter().filter(|sample| sample.text.starts_with("220")).cloned().collect();
         Self { complete, ready, partial }
     }
@@ -101,6 +105,7 @@ struct Entry {
     id: String,
     software: String,
     vendor: Option<String>,
+    said: Option<String>,
     #[serde(default)]
     os_by_version: BTreeMap<String, String>,
     example: Vec<Example>,
@@ -108,6 +113,7 @@ struct Entry {
 
 #[derive(Deserialize)]
 struct Example {
+    #[serde(alias = "reply")]
     greeting: String,
     version: Option<String>,
     host: Option<String>,
@@ -116,6 +122,11 @@ struct Example {
 }
 
 impl Entry {
+    /// Whether its examples are greetings, not answers to a command.
+    fn is_of_greetings(&self) -> bool {
+        self.said.is_none()
+    }
+
     fn samples(self) -> impl Iterator<Item = Sample> {
         // The longest key is as many parts as tell the system.
         let fixed_parts = self.os_by_version.keys().map(|key| key.split('.').count()).max().unwrap_or(0);
@@ -213,7 +224,7 @@ mod tests {
 
     #[test]
     fn every_example_is_read() {
-        let count = |wordlist: &str| wordlist.matches("[[signature.example]]").count() - 1;
+        let count = |wordlist: &str| wordlist.matches("\ngreeting = ").count();
         for (samples, wordlist) in
             [(&FTP, include_str!("../../wordlists/ftp.toml")), (&MAIL, include_str!("../../wordlists/smtp.toml"))]
         {
