@@ -1,12 +1,13 @@
-//! The real daemons of `tests/lab`, swept by the real binary at its usual depth and at depth `tls`, every row held against
-//! `tests/lab/expected.toml`, and what it says of TLS against what `openssl s_client` says.
+//! The real daemons of `tests/lab`, swept by the real binary at its usual depth and at depth `tls`, and some of them with
+//! several connections each, every row held against `tests/lab/expected.toml`, and what it says of TLS against what `openssl s_client` says. What was expected and what was
+//! got of software, version and fronting is counted in `target/lab-confusion.md`.
 //!
 //! Needs root and the packages that `tests/lab/lab install` fetches; otherwise it says so and passes, unless
 //! `HAILER_REQUIRE_ALL=1` is set. A daemon that the table calls optional may be missing either way, and is named.
 
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what it could not do")]
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -37,18 +38,36 @@ struct Endpoint {
     tls: Option<String>,
     cert_status: Option<String>,
     banner: Option<String>,
-    #[serde(rename = "later")]
-    _later: Option<toml::Table>,
+    fronting: Option<String>,
+    front: Option<String>,
+    #[serde(default)]
+    evidence: BTreeSet<String>,
     greeting_after: Option<f64>,
     why: String,
     #[serde(default)]
     deep: Deep,
+    sampled: Option<Sampled>,
+}
+
+/// What several connections show.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sampled {
+    fronting: Option<String>,
+    front: Option<String>,
+    #[serde(default)]
+    evidence: BTreeSet<String>,
 }
 
 /// What is learnt only at depth `tls`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Deep {
+    fronting: Option<String>,
+    front: Option<String>,
+    #[serde(default)]
+    evidence: BTreeSet<String>,
+    client_address: Option<String>,
     tls: Option<String>,
     tls_version: Option<String>,
     old: Option<String>,
@@ -56,6 +75,14 @@ struct Deep {
     capabilities: Vec<String>,
     #[serde(default)]
     auth: Vec<String>,
+}
+
+/// What stands in front, by its verdict, its name, and the codes of what speaks for it.
+#[derive(Debug, PartialEq, Eq)]
+struct Verdict<'a> {
+    fronting: &'a str,
+    front: Option<&'a str>,
+    evidence: BTreeSet<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +98,8 @@ fn every_daemon_gets_its_row() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let targets: String = expected.iter().map(target).collect();
     fs::write(folder.path().join("targets.txt"), targets).unwrap();
+    let sampled: String = expected.iter().filter(|endpoint| endpoint.sampled.is_some()).map(target).collect();
+    fs::write(folder.path().join("sampled.txt"), sampled).unwrap();
     let asked: String = expected.iter().filter_map(asked).collect();
     fs::write(folder.path().join("asked.txt"), asked).unwrap();
 
@@ -92,8 +121,10 @@ fn every_daemon_gets_its_row() {
             .unwrap();
     }
 
-    let [shallow, deep] = ["rows.ndjson", "deep.ndjson"].map(|name| rows(&folder.path().join(name)));
+    let [shallow, deep, sampled] =
+        ["rows.ndjson", "deep.ndjson", "sampled.ndjson"].map(|name| rows(&folder.path().join(name)));
     assert_eq!([shallow.len(), deep.len()], [expected.len(); 2], "one row for each endpoint");
+    let can_sample = folder.path().join("sampled.ndjson").exists();
     let openssl = told_by_openssl(&folder.path().join("told.txt"));
     let mut wrong = String::new();
     for endpoint in &expected {
@@ -102,16 +133,50 @@ fn every_daemon_gets_its_row() {
         let deep_mistakes =
             deep_mistakes(endpoint, deep_row).into_iter().chain(disagreement(openssl.get(&place), deep_row));
         let deep_mistakes = deep_mistakes.map(|mistake| (mistake, deep_row));
-        for (mistake, row) in mistakes(endpoint, row).into_iter().map(|mistake| (mistake, row)).chain(deep_mistakes) {
+        let sampled_row = sampled.get(&place).unwrap_or(&Value::Null);
+        let sampled_mistake = endpoint.sampled.as_ref().filter(|_| can_sample).and_then(|sampled| {
+            let mistake = sampled.verdict().mistake(sampled_row)?;
+            Some((format!("with samples, {mistake}"), sampled_row))
+        });
+        let shallow_mistakes = mistakes(endpoint, row).into_iter().map(|mistake| (mistake, row));
+        for (mistake, row) in shallow_mistakes.chain(deep_mistakes).chain(sampled_mistake) {
             writeln!(wrong, "{place} ({}): {mistake}\n    {row}", endpoint.why).unwrap();
         }
     }
+    let confusion = confusion(&expected, &shallow, &deep);
+    fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("lab-confusion.md"), &confusion).unwrap();
+    writeln!(std::io::stderr(), "{confusion}").unwrap();
     assert!(wrong.is_empty(), "\n{wrong}\n{words}");
+}
+
+/// What was expected and what was got, with how often, at both depths.
+fn confusion(expected: &[Endpoint], shallow: &HashMap<String, Value>, deep: &HashMap<String, Value>) -> String {
+    let mut text = "# The lab: expected and got\n".to_owned();
+    for (depth, rows) in [("greeting", shallow), ("tls", deep)] {
+        for column in ["software", "version", "fronting"] {
+            let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+            for endpoint in expected {
+                let wanted = match column {
+                    "software" => endpoint.software_later.as_deref().or(endpoint.software.as_deref()),
+                    "version" => endpoint.version.as_deref(),
+                    _ => Some(if depth == "tls" { endpoint.deep_verdict() } else { endpoint.verdict() }.fronting),
+                };
+                let got = rows.get(&endpoint.place()).and_then(|row| row[column].as_str());
+                *counts.entry((wanted.unwrap_or("-"), got.unwrap_or("-"))).or_default() += 1;
+            }
+            writeln!(text, "\n## {column} at depth {depth}\n\n| expected | got | endpoints |\n|---|---|---:|").unwrap();
+            for ((wanted, got), count) in counts {
+                let mark = if wanted == got { "" } else { " ≠" };
+                writeln!(text, "| {wanted} | {got}{mark} | {count} |").unwrap();
+            }
+        }
+    }
+    text
 }
 
 /// The rows of a file, by what [`Endpoint::place`] says.
 fn rows(path: &Path) -> HashMap<String, Value> {
-    let rows = fs::read_to_string(path).unwrap();
+    let rows = if path.exists() { fs::read_to_string(path).unwrap() } else { String::new() };
     let rows = rows.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     rows.map(|row| (format!("{} {}", row["ip"].as_str().unwrap_or_default(), row["port"]), row)).collect()
 }
@@ -139,6 +204,47 @@ fn what_is_there(lab: &Path, table: Table) -> (Vec<Endpoint>, Vec<Endpoint>) {
 impl Endpoint {
     fn place(&self) -> String {
         format!("{} {}", self.address, self.port)
+    }
+
+    fn verdict(&self) -> Verdict<'_> {
+        Verdict::new(self.fronting.as_deref(), self.front.as_deref(), &self.evidence)
+    }
+
+    /// What talk adds, or else the same.
+    fn deep_verdict(&self) -> Verdict<'_> {
+        let Deep { fronting, front, evidence, .. } = &self.deep;
+        if fronting.is_none() { self.verdict() } else { Verdict::new(fronting.as_deref(), front.as_deref(), evidence) }
+    }
+}
+
+impl Sampled {
+    fn verdict(&self) -> Verdict<'_> {
+        Verdict::new(self.fronting.as_deref(), self.front.as_deref(), &self.evidence)
+    }
+}
+
+impl<'a> Verdict<'a> {
+    fn new(fronting: Option<&'a str>, front: Option<&'a str>, evidence: &'a BTreeSet<String>) -> Self {
+        let evidence = evidence.iter().map(String::as_str).collect();
+        Self { fronting: fronting.unwrap_or("not_observed"), front, evidence }
+    }
+
+    fn of(row: &'a Value) -> Self {
+        let evidence = row["evidence"].as_array().into_iter().flatten().filter_map(|it| it["code"].as_str());
+        Self {
+            fronting: row["fronting"].as_str().unwrap_or_default(),
+            front: row["front"].as_str(),
+            evidence: evidence.collect(),
+        }
+    }
+
+    /// In what the row is not as expected. A direct server that is said to stand behind something is the worst of all.
+    fn mistake(&self, row: &'a Value) -> Option<String> {
+        let found = Self::of(row);
+        let is_direct = matches!(self.fronting, "not_observed" | "possible" | "nat");
+        let is_libel = is_direct && matches!(found.fronting, "likely" | "confirmed");
+        let grave = if is_libel { "A FALSE ALARM: " } else { "" };
+        (found != *self).then(|| format!("{grave}{found:?} and not {self:?}"))
     }
 }
 
@@ -203,8 +309,9 @@ fn disagreement(openssl: Option<&[String; 3]>, row: &Value) -> Option<String> {
 
 /// Everything in the row at depth `tls` that is not as the table says. Pauses are left out: a server may know us by now.
 fn deep_mistakes(endpoint: &Endpoint, row: &Value) -> Vec<String> {
-    let Deep { tls, tls_version, old, capabilities, auth } = &endpoint.deep;
-    let mut mistakes = Vec::new();
+    let Deep { tls, tls_version, old, capabilities, auth, client_address, .. } = &endpoint.deep;
+    let mut mistakes: Vec<_> =
+        endpoint.deep_verdict().mistake(row).map(|mistake| format!("at depth tls, {mistake}")).into_iter().collect();
     let mut hold = |column: &str, found: Option<&str>, expected: Option<&str>| {
         if found != expected {
             mistakes.push(format!("at depth tls, {column} is {found:?} and not {expected:?}"));
@@ -219,8 +326,10 @@ fn deep_mistakes(endpoint: &Endpoint, row: &Value) -> Vec<String> {
     hold("tls_version", row["tls_version"].as_str(), tls_version.as_deref());
     let spoken = row["tls_legacy"]["version"].as_str();
     hold("tls_legacy", spoken.or(row["tls_legacy"]["refused"].as_str().map(|_| "refused")), old.as_deref());
-    if endpoint.cert_status.is_some() {
-        hold("cert_status", row["cert_status"].as_str(), endpoint.cert_status.as_deref());
+    for (column, expected) in [("cert_status", &endpoint.cert_status), ("client_address", client_address)] {
+        if expected.is_some() {
+            hold(column, row[column].as_str(), expected.as_deref());
+        }
     }
     for (column, expected) in [("capabilities", capabilities), ("auth", auth)] {
         let list: Vec<_> = row[column].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -234,7 +343,7 @@ fn deep_mistakes(endpoint: &Endpoint, row: &Value) -> Vec<String> {
 
 /// Everything in the row that is not as the table says.
 fn mistakes(endpoint: &Endpoint, row: &Value) -> Vec<String> {
-    let mut mistakes = Vec::new();
+    let mut mistakes: Vec<_> = endpoint.verdict().mistake(row).into_iter().collect();
     let mut hold = |column: &str, expected: &Value| {
         if row[column] != *expected {
             mistakes.push(format!("{column} is {} and not {expected}", row[column]));

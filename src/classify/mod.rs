@@ -123,6 +123,7 @@ impl Classifier {
             self.read_greeting(observation);
         }
         if fronting::is_to_be_judged(observation) {
+            observation.seen_as = fronting::seen_as(observation);
             observation.evidence = fronting::judge(observation, &self.fronts, vantage);
             observation.fronting = Some(fronting::verdict(&observation.evidence));
         }

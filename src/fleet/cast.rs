@@ -14,7 +14,7 @@ use super::greetings::{FTP, Greeting, MAIL, Sample, Samples, Setting};
 use super::kind::Kind;
 use super::truth::{Answer, Truth};
 use crate::config::Depth;
-use crate::observation::{CertificateStatus, Outcome, Received, Service, TlsUse};
+use crate::observation::{CertificateStatus, Fronting, Outcome, Received, Service, TlsUse};
 
 /// What an endpoint is, and what it does.
 #[derive(Debug)]
@@ -226,7 +226,8 @@ impl Stage {
         if self.service.is_implicit_tls() {
             return tls_failure(TlsUse::Refused, steps, end);
         }
-        self.scene(Answer::new(Outcome::Closed), steps, end)
+        let answer = Answer { fronting: Some(Fronting::Possible), ..Answer::new(Outcome::Closed) };
+        self.scene(answer, steps, end)
     }
 
     fn resetting(&mut self) -> Scene {
@@ -234,7 +235,8 @@ impl Stage {
             // Only after the hello: a reset that comes first may meet a client that has not begun with TLS.
             return tls_failure(TlsUse::Refused, vec![Step::Hear], End::Reset);
         }
-        self.scene(Answer::new(Outcome::Reset), vec![], End::Reset)
+        let answer = Answer { fronting: Some(Fronting::Possible), ..Answer::new(Outcome::Reset) };
+        self.scene(answer, vec![], End::Reset)
     }
 
     fn hanging_up(&mut self) -> Scene {
@@ -270,6 +272,7 @@ impl Stage {
         let both = unasked.clone();
         let mut scene = self.greets(greeting, move |text| vec![Step::Say([text, both].concat())]);
         scene.answer.unasked = unasked;
+        scene.answer.fronting = Some(Fronting::Confirmed);
         scene
     }
 

@@ -6,7 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 
 use super::kind::Kind;
-use crate::observation::{CertificateStatus, Observation, Outcome, Protocol, Received, Service, TlsFacts, TlsUse};
+use crate::observation::{
+    CertificateStatus, Fronting, Observation, Outcome, Protocol, Received, Service, TlsFacts, TlsUse,
+};
 use crate::output::escape::escape;
 
 /// What is true of one endpoint.
@@ -41,6 +43,8 @@ pub struct Answer {
     pub hostname: Option<String>,
     /// The product that the greeting names.
     pub product: Option<Product>,
+    /// Whether something stands in front, where one row of its kind is sure to show it; of others nothing is said.
+    pub fronting: Option<Fronting>,
     /// How TLS is used, where it comes first or is asked for.
     pub tls: Option<TlsUse>,
     /// The TLS version that the server chooses.
@@ -106,6 +110,7 @@ impl Answer {
             truncated: false,
             hostname: None,
             product: None,
+            fronting: None,
             tls: None,
             tls_version: None,
             cert_names: Vec::new(),
@@ -157,6 +162,7 @@ impl Answer {
                 word(found.and_then(|it| it.device.as_deref())),
             ),
             ("os", word(product.and_then(|it| it.os.as_deref())), word(found.and_then(|it| it.os.as_deref()))),
+            ("fronting", word(self.fronting), word(row.fronting.filter(|_| self.fronting.is_some()))),
             ("tls", word(self.tls.map(TlsUse::as_str)), word(tls.map(|facts| facts.tls.as_str()))),
             ("tls_version", word(self.tls_version), word(tls.and_then(|facts| facts.version))),
             ("cert_names", word(Some(self.cert_names.join("; "))), word(Some(names.join("; ")))),
@@ -240,6 +246,8 @@ struct AnswerLine<'a> {
     #[serde(flatten)]
     product: Option<&'a Product>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    fronting: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls_version: Option<&'a str>,
@@ -265,6 +273,7 @@ impl<'a> AnswerLine<'a> {
             truncated: answer.truncated.then_some(true),
             hostname: answer.hostname.as_deref(),
             product: answer.product.as_ref(),
+            fronting: answer.fronting.map(Fronting::as_str),
             tls: answer.tls.map(TlsUse::as_str),
             tls_version: answer.tls_version,
             cert_names: &answer.cert_names,

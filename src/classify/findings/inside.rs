@@ -7,7 +7,7 @@ const NAMES: [&str; 9] =
     ["local", "internal", "lan", "corp", "home", "home.arpa", "intranet", "private", "localdomain"];
 
 /// Private (RFC 1918, RFC 4193), shared (RFC 6598), link-local (RFC 3927, RFC 4291 §2.5.6) or loopback.
-pub(super) fn is_inside(ip: IpAddr) -> bool {
+pub(in crate::classify) fn is_inside(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local() || is_shared(ip),
         IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local() || ip == Ipv6Addr::LOCALHOST,
@@ -16,7 +16,7 @@ pub(super) fn is_inside(ip: IpAddr) -> bool {
 
 /// A name of somebody's own network: `exch01.corp.local`. `localhost.localdomain` names no network; nor does a bare
 /// `EXCH01`, which may be any.
-pub(super) fn is_inside_name(name: &str) -> bool {
+pub(in crate::classify) fn is_inside_name(name: &str) -> bool {
     let name = name.trim_end_matches('.');
     let is_under = |top: &str| {
         let start = name.len().checked_sub(top.len());

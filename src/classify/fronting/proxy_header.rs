@@ -1,0 +1,130 @@
+//! The PROXY protocol gone wrong: a header sent to a server that expects none, or none where one is expected.
+
+use std::time::Duration;
+
+use super::replies::{self, Reply, after_greeting, arrived, contains, said_at};
+use super::{Look, Seen, greeted_at};
+use crate::observation::{Asked, Dialogue, Grade, Observation, Outcome, TlsUse};
+
+/// Ready for us (RFC 959 §5.4, RFC 5321 §4.2.3).
+const READY: u16 = 220;
+
+/// Service closing (RFC 959 §4.2, RFC 5321 §4.2.3).
+const CLOSING: u16 = 221;
+
+/// Not available, closing: said by servers that had enough of waiting, or of us.
+const NOT_AVAILABLE: u16 = 421;
+
+/// How long Postfix waits for the header (`smtpd_upstream_proxy_timeout`, `postscreen_upstream_proxy_timeout`).
+const POSTFIX_WAITS: Duration = Duration::from_secs(5);
+
+/// How long Exim does (`proxy_protocol_timeout`).
+const EXIM_WAITS: Duration = Duration::from_secs(3);
+
+/// How far a greeting may be off its time, on a machine or a way under load.
+const TOLERANCE: Duration = Duration::from_millis(600);
+
+/// The same where little but the time speaks.
+const NARROW: Duration = Duration::from_millis(250);
+
+/// Codes by which FEAT, SYST, AUTH and EHLO are granted.
+const GRANTED: [u16; 4] = [211, 215, 234, 250];
+
+/// An error behind the greeting that answers nothing we said: what a server makes of a PROXY header that it takes for a
+/// command. A greeting that is a refusal itself may be followed by more of them, and a goodbye to the idle is none. There is
+/// a `QUIT` in the second version's header, and a server that passes over the rest of it says goodbye for that.
+pub(super) fn unsolicited_error(look: &Look<'_>) -> Option<Seen> {
+    let row = look.row;
+    if row.outcome != Outcome::Greeted || row.code != Some(READY) || was_taken_for_a_command(row) {
+        return None;
+    }
+    let reply = match row.dialogue.as_deref().filter(|dialogue| has_talked(dialogue)) {
+        Some(dialogue) => unasked_in(dialogue).or_else(|| ahead_of_answers(row, dialogue)),
+        None => ahead_of_goodbye(row),
+    }?;
+    let grade = if reply.is_error() { Grade::Decisive } else { Grade::Strong };
+    Some(Seen::said(grade, reply.bytes, said_at(row, reply.bytes)))
+}
+
+/// Mail: the server waits for a PROXY header, and says so or hangs up when none comes. Exim greets all the same, and what
+/// it thinks shows only when it is asked something; until then there is but its pause.
+pub(super) fn proxy_header_expected(look: &Look<'_>) -> Option<Seen> {
+    let row = look.row;
+    if row.service.is_ftp() || row.outcome != Outcome::Greeted {
+        return None;
+    }
+    if let Some(reply) = after_greeting(row).find(|reply| reply.says("required Proxy negotiation failed")) {
+        return Some(Seen::said(Grade::Decisive, reply.bytes, arrived(&row.received, reply.start)));
+    }
+    let greeting = row.greeting();
+    let grade = if row.code == Some(NOT_AVAILABLE) {
+        let of_smtpd = contains(greeting, "421 4.3.0 ") && contains(greeting, "Server local error");
+        let of_postfix = of_smtpd || contains(greeting, "421 4.3.2 No system resources");
+        // After 30 s, as it happens: the words are enough.
+        let of_haraka = contains(greeting, "421 PROXY timed out") || contains(greeting, "421 PROXY timeout");
+        (of_haraka || of_postfix && is_greeted_after(row, POSTFIX_WAITS, TOLERANCE)).then_some(Grade::Strong)?
+    } else {
+        let is_exim = row.software.as_deref().is_some_and(|software| &*software.name == "Exim");
+        let is_open = row.code == Some(READY) && !row.dialogue.as_deref().is_some_and(has_talked);
+        (is_exim && is_open && is_greeted_after(row, EXIM_WAITS, NARROW)).then_some(Grade::Weak)?
+    };
+    Some(Seen::said(grade, greeting, greeted_at(row)))
+}
+
+/// A server that speaks in clear on a TLS port has our `ClientHello` for a command, and says what it thinks of it.
+fn was_taken_for_a_command(row: &Observation) -> bool {
+    row.service.is_implicit_tls() && row.tls.as_deref().is_none_or(|facts| facts.tls != TlsUse::Implicit)
+}
+
+/// Whether anything but QUIT was said.
+fn has_talked(dialogue: &Dialogue) -> bool {
+    dialogue.offers.is_some() || dialogue.broken_off.is_some() || dialogue.anonymous.is_some()
+}
+
+/// The error with which the rest begins, unless it can be the answer to our QUIT: it came before that was said, or that was
+/// answered as well. A goodbye that nobody asked for came before.
+fn ahead_of_goodbye(row: &Observation) -> Option<Reply<'_>> {
+    let mut replies = after_greeting(row);
+    let first = replies.next()?;
+    let arrivals = row.received.arrivals();
+    let of_greeting = arrivals.partition_point(|arrival| arrival.range.end < row.greeting_len);
+    let came_with_greeting = arrivals.get(of_greeting).is_some_and(|arrival| arrival.range.contains(&first.start));
+    let came_before = |quit| came_with_greeting || arrived(&row.received, first.start).is_some_and(|came| came < quit);
+    let is_unasked = if is_of_a_command(&first) {
+        row.quit_at.is_none_or(came_before) || replies.any(|reply| reply.code == CLOSING)
+    } else {
+        first.code == CLOSING && row.quit_at.map_or(came_with_greeting, came_before)
+    };
+    is_unasked.then_some(first)
+}
+
+/// An error, or else a goodbye, among what came before the command that it would answer.
+fn unasked_in(dialogue: &Dialogue) -> Option<Reply<'_>> {
+    let mut unasked = replies::replies(&dialogue.unasked, 0);
+    let goodbye = unasked.clone().find(|reply| reply.code == CLOSING);
+    unasked.find(is_of_a_command).or(goodbye)
+}
+
+/// An error with which the rest begins, taken for the answer to our first command until that one's own came as well.
+fn ahead_of_answers<'a>(row: &'a Observation, dialogue: &Dialogue) -> Option<Reply<'a>> {
+    let mut answers = after_greeting(row);
+    let first = answers.next().filter(is_of_a_command)?;
+    let is_late = replies::replies(&dialogue.unasked, 0).any(|reply| GRANTED.contains(&reply.code));
+    let is_granted =
+        dialogue.offers.as_ref().is_some_and(|offers| offers.asked == Asked::Ehlo && offers.reply.is_positive());
+    // EHLO's answer and, since we fell back on it, HELO's.
+    let are_both = is_granted && answers.take(2).filter(|reply| reply.code == 250).count() == 2;
+    (is_late || are_both).then_some(first)
+}
+
+/// Whether a reply can be what a server says of a command that it does not know or does not want now.
+fn is_of_a_command(reply: &Reply<'_>) -> bool {
+    let is_goodbye = ["OOPS", "timeout", "timed out", "idle"].iter().any(|words| reply.says(words));
+    reply.is_error() && if reply.code == NOT_AVAILABLE { reply.says("PROXY ") } else { !is_goodbye }
+}
+
+/// Whether the server let this much time pass. Its clock began after our SYN and before we knew of the connection.
+fn is_greeted_after(row: &Observation, pause: Duration, tolerance: Duration) -> bool {
+    let (Some(since_ready), Some(since_syn)) = (row.greeting_after, greeted_at(row)) else { return false };
+    since_ready <= pause + tolerance && since_syn + tolerance >= pause
+}

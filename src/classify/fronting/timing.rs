@@ -1,0 +1,108 @@
+//! Fronts that show in when something comes: postscreen's pause, a tarpit's trickle, a proxy without a server.
+
+use std::time::Duration;
+
+use super::replies::contains;
+use super::{Look, Seen, greeted_at};
+use crate::classify::text::code;
+use crate::observation::{Arrival, End, Grade, Observation, Outcome, TlsUse};
+
+/// postscreen's pause under stress (`postscreen_greet_wait`), less what a busy machine takes off; usually it is 6 s.
+const PAUSE: Duration = Duration::from_millis(1800);
+
+/// The pause between two of a tarpit's bytes: OpenBSD's spamd takes a second.
+const TRICKLE: Duration = Duration::from_millis(400);
+
+/// So many bytes at most come at a time.
+const DROP: usize = 3;
+
+/// So often at least, one after the other.
+const DROPS: usize = 10;
+
+/// A greeting that has more lines by the deadline, and no end, will have none.
+const LINES: usize = 20;
+
+/// Mail: a first line alone, a pause, and the line again: Postfix's postscreen sees whether the client can wait.
+pub(super) fn postscreen(look: &Look<'_>) -> Option<Seen> {
+    let row = look.row;
+    if row.service.is_ftp() || row.outcome != Outcome::Greeted {
+        return None;
+    }
+    let greeting = row.greeting();
+    let rest = greeting.strip_prefix(b"220-")?;
+    let teaser = rest.split_inclusive(|byte| *byte == b'\n').next()?;
+    let second = rest.get(teaser.len()..)?.strip_prefix(b"220 ")?;
+    let is_last = second.split_inclusive(|byte| *byte == b'\n').count() == 1;
+    let name = |line: &[u8]| line.split(u8::is_ascii_whitespace).next().map(<[u8]>::to_vec);
+    if !is_last || name(teaser) != name(second) {
+        return None;
+    }
+    let end = "220-".len() + teaser.len();
+    let before = row.received.arrivals().iter().rfind(|arrival| arrival.range.end <= end)?;
+    let after = row.received.arrivals().iter().find(|arrival| arrival.range.start >= end)?;
+    let is_alone = before.range.end == end && after.at.saturating_sub(before.at) >= PAUSE;
+    is_alone.then(|| Seen::said(Grade::Strong, teaser, greeted_at(row)).of("postscreen"))
+}
+
+/// A few bytes at a time, or a greeting without end: whatever it calls itself, it is there to keep us waiting.
+pub(super) fn tarpit(look: &Look<'_>) -> Option<Seen> {
+    let row = look.row;
+    let at = row.received.arrivals().last().map(|arrival| arrival.at);
+    let is_endless =
+        || row.outcome == Outcome::Silent && row.greeting().split(|byte| *byte == b'\n').nth(LINES).is_some();
+    if !trickles(row) && !is_endless() {
+        return None;
+    }
+    let seen = Seen::said(Grade::Strong, row.received.bytes(), at);
+    Some(if contains(row.received.bytes(), "spamd") { seen.of("spamd") } else { seen })
+}
+
+/// Accepted, and closed without a byte: a proxy that has no server does so, as do access lists on the host itself. Where
+/// TLS comes first our own hello may be the reason, unless the handshake was done.
+pub(super) fn accept_then_close(look: &Look<'_>) -> Option<Seen> {
+    let row = look.row;
+    let how = match row.outcome {
+        Outcome::Closed => row.ending.map_or(End::Fin, |ending| ending.how),
+        Outcome::Reset => End::Reset,
+        Outcome::Greeted
+        | Outcome::OtherProtocol
+        | Outcome::TlsFailed
+        | Outcome::Silent
+        | Outcome::Refused
+        | Outcome::Unreachable
+        | Outcome::Timeout
+        | Outcome::LocalError
+        | Outcome::Unresolved => return None,
+    };
+    let is_secured = row.tls.as_deref().is_some_and(|facts| facts.tls == TlsUse::Implicit);
+    if !row.received.is_empty() || (row.service.is_implicit_tls() && !is_secured) {
+        return None;
+    }
+    let words = match how {
+        End::Fin => "FIN without a byte",
+        End::Reset => "RST without a byte",
+    };
+    Some(Seen::told(Grade::Moderate, words, row.ending.map(|ending| ending.at)))
+}
+
+fn trickles(row: &Observation) -> bool {
+    let arrivals = row.received.arrivals();
+    if arrivals.len() <= DROPS || !starts_like_a_reply(row) {
+        return false;
+    }
+    let is_drop = |pair: &[Arrival]| match pair {
+        [before, after] => after.range.len() <= DROP && after.at.saturating_sub(before.at) >= TRICKLE,
+        [..] => false,
+    };
+    let mut run = 0;
+    arrivals.windows(2).any(|pair| {
+        run = if is_drop(pair) { run + 1 } else { 0 };
+        run >= DROPS
+    })
+}
+
+/// Whether the trickle is one of FTP or SMTP: the code itself comes in pieces.
+fn starts_like_a_reply(row: &Observation) -> bool {
+    let head = row.received.bytes().get(..4).and_then(|head| std::str::from_utf8(head).ok());
+    head.is_some_and(|head| code(head).is_some())
+}
