@@ -333,6 +333,7 @@ impl ScanBuilder {
             retry_busy: config.retry_busy,
             canary_interval: canary_interval(&config, share),
             classifier,
+            our_addresses: config.our_addresses,
             canaries: config.canaries,
         };
         Ok(Scan { prober, names, notices, settings, facts })

@@ -7,7 +7,7 @@ const NAMES: [&str; 9] =
     ["local", "internal", "lan", "corp", "home", "home.arpa", "intranet", "private", "localdomain"];
 
 /// Private (RFC 1918, RFC 4193), shared (RFC 6598), link-local (RFC 3927, RFC 4291 §2.5.6) or loopback.
-pub(super) fn is_inside(ip: IpAddr) -> bool {
+pub(in crate::classify) fn is_inside(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local() || is_shared(ip),
         IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local() || ip == Ipv6Addr::LOCALHOST,

@@ -13,7 +13,7 @@ mod clear;
 mod clock;
 mod data_address;
 mod disclosure;
-mod inside;
+pub(super) mod inside;
 mod presence;
 #[cfg(test)]
 mod tests;

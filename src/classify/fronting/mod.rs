@@ -6,7 +6,7 @@
 
 mod sweep;
 
-pub use self::sweep::Sweep;
+pub use self::sweep::{Bounds, Glimpse, Middlebox, Overview, Sweep, Watched, What, Words};
 
 use super::list::List;
 use crate::observation::{Evidence, EvidenceCode, Fronting, Grade, Observation, Outcome, Vantage};
