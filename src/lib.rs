@@ -15,6 +15,7 @@ mod error;
 #[cfg(feature = "fleet")]
 pub mod fleet;
 pub mod handbook;
+pub mod inventory;
 pub mod manifest;
 mod notice;
 pub mod observation;

@@ -15,6 +15,7 @@ use super::demo::DemoArgs;
 use super::explain::ExplainArgs;
 use super::fleet::FleetArgs;
 use super::given::Given;
+use super::report::ReportArgs;
 use super::wordlists::WordlistsArgs;
 
 /// Sweeps address ranges for FTP and mail servers.
@@ -37,6 +38,8 @@ pub(super) enum Command {
     Fleet(FleetArgs),
     /// Say what a reply code, a port or a finding means, what to do, and how to check it by hand.
     Explain(ExplainArgs),
+    /// Read results back: what there is, which of it a middlebox answered, and the rows written out again.
+    Report(ReportArgs),
     /// Work on the wordlists that software and fronts are named by
     Wordlists(WordlistsArgs),
 }

@@ -18,6 +18,7 @@ mod page;
 mod plan;
 mod progress;
 mod record;
+mod report;
 mod resume;
 mod scan;
 mod signals;
@@ -94,6 +95,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Fleet(args) => fleet::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Wordlists(args) => wordlists::run(&args),
     };
     let (words, code) = match result {
