@@ -340,6 +340,7 @@ impl ScanBuilder {
                 sample_interval: config.sample_interval,
                 decoy: config.decoy,
             },
+            our_addresses: config.our_addresses,
             canaries: config.canaries,
         };
         Ok(Scan { prober, names, notices, settings, facts })

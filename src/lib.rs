@@ -15,6 +15,7 @@ mod error;
 #[cfg(feature = "fleet")]
 pub mod fleet;
 pub mod handbook;
+pub mod inventory;
 pub mod manifest;
 mod notice;
 pub mod observation;
@@ -32,7 +33,7 @@ pub use observation::{Observation, Outcome, Service};
 pub use probe::is_ehlo_name;
 pub use scan::{NamesLog, Observations, Scan};
 pub use schedule::{
-    Checkpoint, Journal, JournalError, Mark, Rate, Recorded, Shard, ShardError, Slowed, Stop, Tally, listing,
+    Checkpoint, Journal, JournalError, Mark, Rate, Recorded, Shard, ShardError, Slowed, Stop, Tallied, Tally, listing,
 };
 pub use stats::Stats;
 pub use target::{

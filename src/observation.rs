@@ -54,6 +54,11 @@ impl Service {
         }
     }
 
+    /// The service of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.as_str() == name)
+    }
+
     /// Whether TLS comes before the greeting.
     pub const fn is_implicit_tls(self) -> bool {
         matches!(self, Self::Ftps | Self::Smtps)
@@ -130,6 +135,11 @@ impl Outcome {
             Self::LocalError => "local_error",
             Self::Unresolved => "unresolved",
         }
+    }
+
+    /// The outcome of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == name)
     }
 
     /// Whether a row is written for it without being asked: the connection stood, or the endpoint was not done.

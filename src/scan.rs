@@ -9,6 +9,7 @@ mod further;
 mod row;
 
 use std::io;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,9 +26,10 @@ use tokio::time::Instant;
 pub(crate) use self::further::Further;
 use self::row::{Nowhere, is_answer, is_pushback, later};
 use crate::classify::Classifier;
+use crate::classify::fronting::Glimpse;
 use crate::config::{Canary, ScanBuilder};
 use crate::notice::Notice;
-use crate::observation::{Observation, Outcome};
+use crate::observation::{Observation, Outcome, Vantage};
 use crate::probe::{Network, Parting, Prober, System};
 use crate::schedule::{Agenda, Checkpoint, Done, Known, Named, Shard, Stop, Task, Ticket, Underway, Work};
 use crate::stats::Stats;
@@ -86,6 +88,8 @@ pub(crate) struct Settings {
     pub(crate) further: Further,
     /// Made before anything is begun: it takes some milliseconds, which would count as some endpoint's.
     pub(crate) classifier: Arc<Classifier>,
+    /// The addresses that servers see us at, where those are not the sockets' own.
+    pub(crate) our_addresses: Vec<IpAddr>,
 }
 
 /// What a scan is, for whoever writes it down.
@@ -371,6 +375,7 @@ impl<N: Network> Run<N> {
         };
         let missed = !is_answer(row.outcome) && self.prober.network.slept().saturating_sub(asleep) > NAP;
         if !missed && earlier.is_none() && !self.is_wanted(row.outcome) {
+            self.learn(&row);
             self.agenda().finish(Done { ticket, port: row.port, outcome: row.outcome });
             return Ok(());
         }
@@ -440,11 +445,28 @@ impl<N: Network> Run<N> {
     /// Finishes a row, and hands it on where it is wanted.
     async fn hand_on(&self, ticket: Ticket, mut row: Box<Observation>, rows: &Rows) -> Result<(), Unwanted> {
         if !self.is_wanted(row.outcome) {
+            self.learn(&row);
             self.agenda().finish(Done { ticket, port: row.port, outcome: row.outcome });
             return Ok(());
         }
-        self.settings.classifier.classify(&mut row);
+        let vantage = self.vantage(&row);
+        self.settings.classifier.classify_from(&mut row, &vantage);
+        self.learn(&row);
         rows.send((ticket, row)).await.map_err(|_| Unwanted)
+    }
+
+    /// From where others see us, for rows in which that may be said.
+    fn vantage(&self, row: &Observation) -> Vantage {
+        let Some(ip) = row.ip.filter(|_| row.dialogue.is_some()) else { return Vantage::default() };
+        let usual = self.agenda().stats().sweep().usual(ip);
+        Vantage { ours: self.settings.our_addresses.clone(), usual }
+    }
+
+    /// Puts a row beside all the others.
+    fn learn(&self, row: &Observation) {
+        if let Some(glimpse) = Glimpse::of(row) {
+            self.agenda().stats().sweep().learn(&glimpse);
+        }
     }
 }
 

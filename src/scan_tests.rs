@@ -87,6 +87,7 @@ impl Setting<'_> {
                 sample_interval: Duration::from_secs(1),
                 decoy: self.decoy,
             },
+            our_addresses: Vec::new(),
         };
         Run::new(prober, names, settings).start(notices)
     }
@@ -134,6 +135,22 @@ async fn only_rows_that_say_something_unless_all_are_asked_for() {
 
     let all = Setting { words: "10.0.0.0/28", all: true, ..Setting::default() };
     assert_eq!(all.scan(&network).count().await, 16);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_that_answers_as_one_is_told() {
+    let alike = |count: u8| {
+        let peers = (0..count).map(|host| (SocketAddr::from(([10, 0, 0, host], 21)), greets_after(0.1)));
+        Scripted::with_peers(peers.collect(), answers(Connect::Refused))
+    };
+    for (answering, told) in [(250, vec![250]), (200, vec![])] {
+        let mut scan = scan(&alike(answering), "10.0.0.0/24", 16);
+        let stats = scan.stats();
+        while scan.next().await.is_some() {}
+        let overview = stats.overview();
+        let addresses: Vec<_> = overview.middleboxes().iter().map(|it| it.addresses).collect();
+        assert_eq!(addresses, told, "{answering}");
+    }
 }
 
 /// The rows of endpoints under way are read at their own time, however long the consumer sleeps.

@@ -1,8 +1,9 @@
 //! Counts of a running scan, readable at any time from anywhere.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::classify::fronting::{Overview, Sweep};
 use crate::observation::Outcome;
 use crate::schedule::{Counts, Finished, Slowed};
 use crate::target::Ports;
@@ -23,6 +24,7 @@ pub struct Stats {
     canary_failed: AtomicU64,
     canary_dead: AtomicBool,
     slowed: Mutex<Slowed>,
+    sweep: Mutex<Sweep>,
 }
 
 impl Stats {
@@ -40,6 +42,7 @@ impl Stats {
             canary_failed: before.failed.into(),
             canary_dead: false.into(),
             slowed: Mutex::default(),
+            sweep: Mutex::default(),
         };
         for (port, counts) in &before.outcomes {
             for (outcome, count) in Outcome::ALL.into_iter().zip(counts) {
@@ -96,6 +99,15 @@ impl Stats {
     /// The networks that told us to go easier.
     pub fn slowed(&self) -> Slowed {
         self.slowed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What shows only over all the rows of this run.
+    pub fn overview(&self) -> Overview {
+        self.sweep().overview()
+    }
+
+    pub(crate) fn sweep(&self) -> MutexGuard<'_, Sweep> {
+        self.sweep.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn begin(&self) {

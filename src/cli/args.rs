@@ -16,6 +16,7 @@ use super::demo::DemoArgs;
 use super::explain::ExplainArgs;
 use super::fleet::FleetArgs;
 use super::given::Given;
+use super::report::ReportArgs;
 use super::wordlists::WordlistsArgs;
 
 /// Sweeps address ranges for FTP and mail servers.
@@ -38,6 +39,8 @@ pub(super) enum Command {
     Fleet(FleetArgs),
     /// Say what a reply code, a port, a finding or evidence means, what to do, and how to check it by hand.
     Explain(ExplainArgs),
+    /// Read results back: what there is, which of it a middlebox answered, and the rows written out again.
+    Report(ReportArgs),
     /// Name the servers that greetings came from, without a network: reads lines, NDJSON or CSV, writes NDJSON.
     Classify(ClassifyArgs),
     /// Look after the wordlists that servers are named by: check them, list what they know, make a copy to change.

@@ -1,11 +1,13 @@
 //! What a scan keeps beside its first output: the journal as long as it is not done, the manifest when it is.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hailer::manifest::{Canaries, Endpoints, Manifest, Output, Settings, counts};
+use hailer::manifest::{Canaries, Endpoints, Manifest, Middleboxes, Output, Settings, counts};
 use hailer::output::{Timestamp, sync_folder};
 use hailer::{Journal, NamesLog, Stats, Tally};
 
@@ -103,9 +105,16 @@ impl Kept {
             ports,
             canaries: Canaries::new(stats.canaries()),
             slowed: stats.slowed().into(),
+            fronting: named(&tally.fronting),
+            fronts: named(&tally.fronts),
+            middleboxes: Middleboxes::from(&stats.overview()),
             outputs: outputs.collect::<Result<_, _>>()?,
         })
     }
+}
+
+fn named(counts: &BTreeMap<Arc<str>, u64>) -> BTreeMap<String, u64> {
+    counts.iter().map(|(name, count)| (name.to_string(), *count)).collect()
 }
 
 /// The time, as journals and manifests have it.

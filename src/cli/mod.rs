@@ -19,6 +19,7 @@ mod page;
 mod plan;
 mod progress;
 mod record;
+mod report;
 mod resume;
 mod scan;
 mod signals;
@@ -96,6 +97,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Fleet(args) => fleet::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Classify(args) => classify::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Wordlists(args) => wordlists::run(&args),
     };
     let (words, code) = match result {

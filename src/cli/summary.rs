@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use hailer::classify::fronting::{Overview, Watched};
 use hailer::manifest::Canaries;
+use hailer::observation::Fronting;
 use hailer::{Outcome, Slowed, Stats, Tally};
 use indicatif::HumanCount;
 
@@ -17,6 +19,12 @@ const MAX_SOFTWARE: usize = 20;
 
 /// The networks that were slowed down most are named, so many of them.
 const MAX_SLOWED: usize = 4;
+
+/// The largest middleboxes are told, so many of them.
+const MAX_MIDDLEBOXES: usize = 10;
+
+/// How many endpoints of one port ended how.
+pub(super) type Counts = [(Outcome, u64); Outcome::ALL.len()];
 
 /// What a scan came to.
 pub(super) struct Summary<'a> {
@@ -53,8 +61,10 @@ impl Summary<'_> {
             HumanCount(tally.rows),
             if tally.rows == 1 { "row" } else { "rows" },
         )?;
-        outcomes(text, stats)?;
+        outcomes(text, &stats.ports().collect::<Vec<_>>())?;
         software(text, tally)?;
+        fronting(text, tally)?;
+        middleboxes(text, &stats.overview())?;
         slowed(text, stats)?;
         if let Some(canaries) = Canaries::new(stats.canaries()) {
             writeln!(text, "{canaries}")?;
@@ -85,8 +95,8 @@ fn slowed(text: &mut String, stats: &Stats) -> std::fmt::Result {
     writeln!(text, "{}", if networks > named { " and others" } else { "" })
 }
 
-fn outcomes(text: &mut String, stats: &Stats) -> std::fmt::Result {
-    let ports: Vec<_> = stats.ports().filter(|(_, counts)| counts.iter().any(|(_, count)| *count > 0)).collect();
+pub(super) fn outcomes(text: &mut String, ports: &[(u16, Counts)]) -> std::fmt::Result {
+    let ports: Vec<_> = ports.iter().filter(|(_, counts)| counts.iter().any(|(_, count)| *count > 0)).collect();
     let columns: &[_] = if ports.len() <= MAX_COLUMNS { &ports } else { &[] };
     if ports.is_empty() {
         return Ok(());
@@ -110,7 +120,7 @@ fn outcomes(text: &mut String, stats: &Stats) -> std::fmt::Result {
     Ok(())
 }
 
-fn software(text: &mut String, tally: &Tally) -> std::fmt::Result {
+pub(super) fn software(text: &mut String, tally: &Tally) -> std::fmt::Result {
     let mut counts: Vec<_> = tally.software.iter().map(|(name, count)| (&**name, *count)).collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     if counts.is_empty() && tally.unnamed == 0 {
@@ -125,6 +135,64 @@ fn software(text: &mut String, tally: &Tally) -> std::fmt::Result {
         if count > 0 {
             writeln!(text, "  {name:<26} {:>11}", HumanCount(count).to_string())?;
         }
+    }
+    Ok(())
+}
+
+/// Nothing observed is not that nothing is there: a transparent proxy leaves no trace.
+pub(super) fn fronting(text: &mut String, tally: &Tally) -> std::fmt::Result {
+    let count = |verdict: Fronting| tally.fronting.get(verdict.as_str()).copied().unwrap_or_default();
+    let verdicts = Fronting::ALL.into_iter().rev();
+    if verdicts.clone().all(|verdict| verdict == Fronting::NotObserved || count(verdict) == 0) {
+        return Ok(());
+    }
+    writeln!(text, "  {:<26} {:>11}", "in front of a server", "endpoints")?;
+    for verdict in verdicts.filter(|verdict| count(*verdict) > 0) {
+        let words = match verdict {
+            Fronting::Confirmed => "confirmed",
+            Fronting::Likely => "likely",
+            Fronting::Nat => "forwarding or NAT",
+            Fronting::Possible => "possible",
+            Fronting::NotObserved => "nothing observed",
+        };
+        writeln!(text, "  {words:<26} {:>11}", HumanCount(count(verdict)).to_string())?;
+    }
+    let mut fronts: Vec<_> = tally.fronts.iter().map(|(name, count)| (&**name, *count)).collect();
+    fronts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    for (place, (name, count)) in fronts.iter().take(MAX_SOFTWARE).enumerate() {
+        write!(text, "{} {name} {}", if place == 0 { "  of them:" } else { "," }, HumanCount(*count))?;
+    }
+    match (fronts.len(), fronts.len().saturating_sub(MAX_SOFTWARE)) {
+        (0, _) => Ok(()),
+        (_, 0) => writeln!(text),
+        (_, more) => writeln!(text, " and {more} others"),
+    }
+}
+
+/// What answers in the place of servers.
+pub(super) fn middleboxes(text: &mut String, overview: &Overview) -> std::fmt::Result {
+    let all = overview.middleboxes();
+    for middlebox in all.iter().take(MAX_MIDDLEBOXES) {
+        writeln!(text, "{middlebox}")?;
+    }
+    let untold = u64::try_from(all.len().saturating_sub(MAX_MIDDLEBOXES)).unwrap_or(u64::MAX);
+    let more = untold.saturating_add(overview.left_out());
+    if more > 0 {
+        writeln!(text, "and {} more such hosts or networks", HumanCount(more))?;
+    }
+    if overview.seen_elsewhere() > 0 {
+        let (count, verb) = (overview.seen_elsewhere(), if overview.seen_elsewhere() == 1 { "sees" } else { "see" });
+        let noun = if count == 1 { "server" } else { "servers" };
+        writeln!(text, "{} {noun} {verb} us at another address than most do", HumanCount(count))?;
+    }
+    let watched = overview.watched();
+    if !watched.is_all() {
+        let Watched { hosts, of_hosts, networks, of_networks } = watched;
+        let [hosts, of_hosts, networks, of_networks] = [hosts, of_hosts, networks, of_networks].map(HumanCount);
+        writeln!(
+            text,
+            "watched for middleboxes: {hosts} of about {of_hosts} hosts that answered, {networks} of about {of_networks} networks"
+        )?;
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Service;
+
 /// Whether something stands between us and the server, as far as it shows. A transparent proxy leaves no trace, so that
 /// none observed never means that there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +36,11 @@ impl Fronting {
             Self::Likely => "likely",
             Self::Confirmed => "confirmed",
         }
+    }
+
+    /// The verdict of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.as_str() == name)
     }
 }
 
@@ -109,6 +116,53 @@ codes! {
     AcceptsEverything "accepts_everything",
     /// A byte at a time, or a greeting without end.
     Tarpit "tarpit",
+}
+
+impl EvidenceCode {
+    /// What stands before the usual address in the excerpt of evidence that only other rows give.
+    pub const UNLIKE_MOST: &'static str = "most servers see ";
+
+    /// What an excerpt begins with where several endpoints share what was seen.
+    pub const SHARED: &'static str = "as on ";
+
+    /// The code of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == name)
+    }
+
+    /// How much evidence of this code says, as far as its excerpt and the service tell: rows hold no grades.
+    ///
+    /// ```
+    /// use hailer::Service;
+    /// use hailer::observation::{EvidenceCode, Grade};
+    ///
+    /// assert_eq!(EvidenceCode::AcceptThenClose.grade(Service::Smtp, None), Grade::Moderate);
+    /// assert_eq!(EvidenceCode::AcceptThenClose.grade(Service::Smtp, Some("as on 12 endpoints")), Grade::Strong);
+    /// ```
+    pub fn grade(self, service: Service, excerpt: Option<&str>) -> Grade {
+        let says = |words: &str| excerpt.is_some_and(|excerpt| excerpt.contains(words));
+        match self {
+            // Only other rows say so, and they do not know from where a machine of several addresses connected.
+            Self::ForeignClientAddress if says(Self::UNLIKE_MOST) => Grade::Strong,
+            Self::UnsolicitedError | Self::ForeignClientAddress | Self::OtherPortNamed | Self::MaskedGreeting => {
+                Grade::Decisive
+            }
+            // Exim's own words; others that hang up may do so for other reasons.
+            Self::ProxyHeaderExpected if says("Proxy negotiation failed") => Grade::Decisive,
+            Self::TlsEndsElsewhere if service.is_ftp() => Grade::Weak,
+            Self::ProxyHeaderExpected
+            | Self::NginxMail
+            | Self::Postscreen
+            | Self::NamedFront
+            | Self::SamplesDisagree
+            | Self::TlsEndsElsewhere
+            | Self::AcceptsEverything
+            | Self::Tarpit => Grade::Strong,
+            Self::AcceptThenClose if says(Self::SHARED) => Grade::Strong,
+            Self::AcceptThenClose | Self::SameEverywhere => Grade::Moderate,
+            Self::IdentityMismatch => Grade::Weak,
+        }
+    }
 }
 
 impl fmt::Display for EvidenceCode {

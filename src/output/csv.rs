@@ -22,6 +22,13 @@ pub(super) fn header(out: &mut String) {
     out.push('\n');
 }
 
+/// Appends a cell that is escaped already.
+pub(crate) fn push_escaped_cell(cell: &str, out: &mut String, scratch: &mut String) {
+    let start = out.len();
+    out.push_str(cell);
+    guard_from(start, out, scratch);
+}
+
 /// Appends one row.
 pub(super) fn row(row: &Observation, out: &mut String, scratch: &mut String) {
     for (index, column) in Column::ALL.iter().enumerate() {

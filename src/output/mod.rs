@@ -31,7 +31,7 @@ use std::time::Instant;
 use crate::observation::Observation;
 
 mod cell;
-mod csv;
+pub(crate) mod csv;
 pub mod escape;
 mod ndjson;
 mod replace;
@@ -44,7 +44,7 @@ mod text;
 pub use cell::{Cell, Timestamp, hex};
 pub use ndjson::push_members;
 pub use replace::{beside, replace, sync_folder, temporary};
-pub use row::Column;
+pub use row::{Column, Kind};
 pub use sink::{FileTarget, Marked, RowFile, RowSink, RowStream, StreamTarget, Target};
 
 /// How rows are written.

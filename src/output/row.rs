@@ -31,6 +31,11 @@ macro_rules! columns {
                 }
             }
 
+            /// The column of that name.
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|column| column.as_str() == name)
+            }
+
             /// The name as a key of a JSON object, in one piece because every row has many.
             pub(super) const fn json_key(self) -> &'static str {
                 match self {
@@ -91,7 +96,70 @@ columns! {
     Attempts "attempts",
 }
 
+/// What kind of value stands in a column, whatever the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A text, a word, a time, an address or a digest.
+    Text,
+    /// A number.
+    Number,
+    /// True, or nothing.
+    Flag,
+    /// Texts.
+    List,
+    /// Evidence.
+    Evidence,
+}
+
 impl Column {
+    /// What kind of value stands here.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Time
+            | Self::Name
+            | Self::Ip
+            | Self::Service
+            | Self::Outcome
+            | Self::Detail
+            | Self::Protocol
+            | Self::Banner
+            | Self::Hostname
+            | Self::Software
+            | Self::Version
+            | Self::Vendor
+            | Self::Device
+            | Self::Os
+            | Self::Cpe
+            | Self::Fronting
+            | Self::Front
+            | Self::Tls
+            | Self::TlsVersion
+            | Self::TlsCipher
+            | Self::TlsGroup
+            | Self::TlsError
+            | Self::CertSubject
+            | Self::CertIssuer
+            | Self::CertNotBefore
+            | Self::CertNotAfter
+            | Self::CertKey
+            | Self::CertSignature
+            | Self::CertStatus
+            | Self::CertSha256
+            | Self::Severity
+            | Self::BannerHash => Kind::Text,
+            Self::Port
+            | Self::ConnectMs
+            | Self::TlsMs
+            | Self::GreetingMs
+            | Self::Code
+            | Self::Confidence
+            | Self::Attempts => Kind::Number,
+            Self::Truncated => Kind::Flag,
+            Self::CertNames | Self::Capabilities | Self::Auth | Self::Pasv | Self::Ptr | Self::Findings => Kind::List,
+            Self::Evidence => Kind::Evidence,
+        }
+    }
+
     /// What stands in this column of the observation's row.
     ///
     /// ```

@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ledger::Checkpoint;
-use crate::observation::Observation;
+use crate::observation::{Fronting, Observation};
 use crate::output::hex;
 use crate::output::replace;
 use crate::{Config, Outcome};
@@ -76,19 +76,56 @@ pub struct Tally {
     pub unnamed: u64,
     /// How many rows named which software.
     pub software: BTreeMap<Arc<str>, u64>,
+    /// How many rows came to which verdict on what stands in front; earlier versions did not count them.
+    #[serde(default)]
+    pub fronting: BTreeMap<Arc<str>, u64>,
+    /// How many rows named what stands in front.
+    #[serde(default)]
+    pub fronts: BTreeMap<Arc<str>, u64>,
+}
+
+/// What is counted of one row.
+#[derive(Debug, Clone, Copy)]
+pub struct Tallied<'a> {
+    /// How far the probe got.
+    pub outcome: Outcome,
+    /// What answered.
+    pub software: Option<&'a str>,
+    /// Whether something stands in front.
+    pub fronting: Option<Fronting>,
+    /// What that is.
+    pub front: Option<&'a str>,
 }
 
 impl Tally {
     /// One more row.
     pub fn count(&mut self, row: &Observation) {
-        // They may go on from what a file said.
-        let count = match &row.software {
-            Some(software) => self.software.entry(Arc::clone(&software.name)).or_default(),
-            None if row.outcome == Outcome::Greeted => &mut self.unnamed,
-            None => &mut 0,
-        };
-        *count = count.saturating_add(1);
+        let software = row.software.as_ref().map(|software| &*software.name);
+        self.add(Tallied { outcome: row.outcome, software, fronting: row.fronting, front: row.front() });
+    }
+
+    /// The same of a row that is known by its cells.
+    pub fn add(&mut self, row: Tallied<'_>) {
+        match row.software {
+            Some(name) => increment(&mut self.software, name),
+            None if row.outcome == Outcome::Greeted => self.unnamed = self.unnamed.saturating_add(1),
+            None => {}
+        }
+        if let Some(fronting) = row.fronting {
+            increment(&mut self.fronting, fronting.as_str());
+        }
+        if let Some(front) = row.front {
+            increment(&mut self.fronts, front);
+        }
         self.rows = self.rows.saturating_add(1);
+    }
+}
+
+fn increment(counts: &mut BTreeMap<Arc<str>, u64>, name: &str) {
+    // It may go on from what a file said.
+    match counts.get_mut(name) {
+        Some(count) => *count = count.saturating_add(1),
+        None => drop(counts.insert(name.into(), 1)),
     }
 }
 
@@ -231,6 +268,19 @@ mod tests {
         let mut unmarked = journal();
         unmarked.mark.lengths.clear();
         assert!(refusal(&unmarked.content().unwrap()).contains("how long each output was"));
+    }
+
+    #[test]
+    fn a_tally_of_before_fronting_was_counted_is_gone_on_from() {
+        let mut content: serde_json::Value = serde_json::from_slice(&journal().content().unwrap()).unwrap();
+        let tally = content["mark"]["tally"].as_object_mut().unwrap();
+        assert!(tally.remove("fronting").is_some() && tally.remove("fronts").is_some());
+        let mut tally = Journal::parse(content.to_string().as_bytes()).unwrap().mark.tally;
+        let fronting = Some(Fronting::Likely);
+        for front in [Some("nginx"), None] {
+            tally.add(Tallied { outcome: Outcome::Greeted, software: None, fronting, front });
+        }
+        assert_eq!((tally.fronting["likely"], tally.fronts["nginx"], tally.unnamed, tally.rows), (2, 1, 2, 2));
     }
 
     #[test]

@@ -64,6 +64,8 @@ mod program;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod resume;
 #[cfg(test)]
 mod shards;

@@ -21,7 +21,7 @@ mod timing;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::sweep::Sweep;
+pub use self::sweep::{Bounds, Glimpse, Middlebox, Overview, Sweep, Watched, What, Words};
 
 pub(super) use self::addresses::seen_as;
 

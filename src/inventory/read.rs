@@ -1,0 +1,332 @@
+//! Rows from files, one at a time.
+//!
+//! What a file is, CSV or NDJSON, its first byte says. In CSV the header decides which columns there are; the guard's `'`
+//! is taken off. A last line that broke off, as that of a scan that was killed, is left out, and [`Rows::torn`] tells of
+//! it; anything else that is no row is an error, which says where and what to do.
+
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+
+use csv::{ByteRecord, ReaderBuilder};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::row::{Cell, Key, Row};
+use crate::output::Column;
+use crate::output::escape::unguard;
+
+/// No row is as long as that: a greeting has 64 KiB, and a transcript some of them.
+const MAX_ROW: u64 = 16 << 20;
+
+/// Without these nothing is a row.
+const NEEDED: [Column; 4] = [Column::Ip, Column::Port, Column::Service, Column::Outcome];
+
+/// Why a file cannot be read on.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}:{place} {words}")]
+pub struct ReadError {
+    file: Arc<str>,
+    place: Place,
+    words: String,
+}
+
+/// A line, and within it a place, where there is one.
+#[derive(Debug, Clone, Copy)]
+struct Place(u64, Option<usize>);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self(line, Some(column)) => write!(f, "{line}:{column}:"),
+            Self(line, None) => write!(f, "{line}:"),
+        }
+    }
+}
+
+/// The rows of a file.
+#[derive(Debug)]
+pub struct Rows<R> {
+    file: Arc<str>,
+    lines: Lines<R>,
+    torn: Option<u64>,
+    has_failed: bool,
+}
+
+#[derive(Debug)]
+enum Lines<R> {
+    Empty,
+    Csv(Box<Csv<R>>),
+    Ndjson { source: R, line: u64, buffer: Vec<u8> },
+}
+
+#[derive(Debug)]
+struct Csv<R> {
+    reader: csv::Reader<Source<R>>,
+    header: Vec<Key>,
+    record: ByteRecord,
+}
+
+impl<R: Read> Rows<BufReader<R>> {
+    /// The rows of a file that errors call so.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or has another header than rows have.
+    ///
+    /// ```
+    /// use hailer::inventory::Rows;
+    /// use hailer::output::Column;
+    ///
+    /// let csv = "ip,port,service,outcome,software\n192.0.2.1,21,ftp,greeted,vsftpd\n192.0.2.2,21,f";
+    /// let mut rows = Rows::new("rows.csv", csv.as_bytes())?;
+    /// let row = rows.next().expect("there is one")?;
+    /// assert_eq!(row.text(Column::Software).as_deref(), Some("vsftpd"));
+    /// assert!(rows.next().is_none() && rows.torn() == Some(3));
+    /// # Ok::<(), hailer::inventory::ReadError>(())
+    /// ```
+    pub fn new(file: &str, source: R) -> Result<Self, ReadError> {
+        let file: Arc<str> = file.into();
+        let mut source = BufReader::new(source);
+        let cannot_read = |cause: io::Error| failed(&file, 1, &cause);
+        let begins = source.fill_buf().map_err(cannot_read)?;
+        let first = begins.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+        let lines = match first {
+            None if begins.is_empty() => Lines::Empty,
+            Some(b'{') => Lines::Ndjson { source, line: 0, buffer: Vec::new() },
+            Some(_) | None => Lines::Csv(Box::new(Csv::new(&file, source)?)),
+        };
+        Ok(Self { file, lines, torn: None, has_failed: false })
+    }
+}
+
+impl<R: BufRead> Rows<R> {
+    /// The line where the file broke off, once all of it is read.
+    pub fn torn(&self) -> Option<u64> {
+        self.torn
+    }
+
+    /// Whether there is nothing in it, not even a header.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.lines, Lines::Empty)
+    }
+
+    /// Columns of CSV that the schema does not have.
+    pub fn other_columns(&self) -> impl Iterator<Item = &Arc<str>> {
+        let header = match &self.lines {
+            Lines::Csv(csv) => csv.header.as_slice(),
+            Lines::Empty | Lines::Ndjson { .. } => &[],
+        };
+        header.iter().filter_map(|key| match key {
+            Key::Other(name) => Some(name),
+            Key::Column(_) => None,
+        })
+    }
+
+    fn read(&mut self) -> Result<Option<Row>, ReadError> {
+        let (row, line) = match &mut self.lines {
+            Lines::Empty => return Ok(None),
+            Lines::Csv(csv) => match csv.read(&self.file)? {
+                Line::End => return Ok(None),
+                Line::Torn(line) => {
+                    self.torn = Some(line);
+                    return Ok(None);
+                }
+                Line::Row(row, line) => (row, line),
+            },
+            Lines::Ndjson { source, line, buffer } => match read_line(source, line, buffer, &self.file)? {
+                Line::End => return Ok(None),
+                Line::Torn(line) => {
+                    self.torn = Some(line);
+                    return Ok(None);
+                }
+                Line::Row(row, line) => (row, line),
+            },
+        };
+        match row.mistake() {
+            None => Ok(Some(row)),
+            Some((column, what)) => {
+                let found = row.text(column).unwrap_or_default();
+                let words = format!("{}: '{}' is not {what}; {MEND}", column.as_str(), found.escape_debug());
+                Err(self.error(Place(line, None), words))
+            }
+        }
+    }
+
+    fn error(&self, place: Place, words: String) -> ReadError {
+        ReadError { file: Arc::clone(&self.file), place, words }
+    }
+}
+
+impl<R: BufRead> Iterator for Rows<R> {
+    type Item = Result<Row, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_failed || self.torn.is_some() {
+            return None;
+        }
+        let row = self.read().transpose();
+        self.has_failed = matches!(row, Some(Err(_)));
+        row
+    }
+}
+
+const MEND: &str = "mend the line, or take it out";
+
+enum Line {
+    Row(Row, u64),
+    Torn(u64),
+    End,
+}
+
+fn failed(file: &Arc<str>, line: u64, cause: &io::Error) -> ReadError {
+    let words = format!("it cannot be read on: {cause}");
+    ReadError { file: Arc::clone(file), place: Place(line, None), words }
+}
+
+/// The next line of NDJSON that is not blank.
+fn read_line(
+    source: &mut impl BufRead,
+    number: &mut u64,
+    buffer: &mut Vec<u8>,
+    file: &Arc<str>,
+) -> Result<Line, ReadError> {
+    loop {
+        buffer.clear();
+        *number += 1;
+        let error = |column, words: String| ReadError { file: Arc::clone(file), place: Place(*number, column), words };
+        source.by_ref().take(MAX_ROW).read_until(b'\n', buffer).map_err(|cause| failed(file, *number, &cause))?;
+        let is_whole = buffer.ends_with(b"\n");
+        if buffer.is_empty() {
+            return Ok(Line::End);
+        }
+        if !is_whole && u64::try_from(buffer.len()).is_ok_and(|len| len >= MAX_ROW) {
+            return Err(error(None, format!("the line is longer than {MAX_ROW} bytes, as no row is; {MEND}")));
+        }
+        if buffer.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        return match serde_json::from_slice::<Object>(buffer) {
+            Ok(Object(row)) => Ok(Line::Row(row, *number)),
+            Err(_) if !is_whole => Ok(Line::Torn(*number)),
+            Err(cause) => Err(error(Some(cause.column()), format!("this is not a JSON object on one line; {MEND}"))),
+        };
+    }
+}
+
+/// A row as a JSON object, its keys in their order.
+struct Object(Row);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Row;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a row")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
+                let mut row = Row::default();
+                while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    let raw = value.get();
+                    // An empty text is an absent one.
+                    match serde_json::from_str(raw) {
+                        Ok(text) if raw.starts_with('"') => {
+                            let text: String = text;
+                            if !text.is_empty() {
+                                row.push(Key::named(&key), Cell::Text(text));
+                            }
+                        }
+                        Ok(_) | Err(_) if raw != "null" => row.push(Key::named(&key), Cell::Json(raw.to_owned())),
+                        Ok(_) | Err(_) => {}
+                    }
+                }
+                Ok(row)
+            }
+        }
+
+        deserializer.deserialize_map(Keys).map(Self)
+    }
+}
+
+impl<R: BufRead> Csv<R> {
+    fn new(file: &Arc<str>, source: R) -> Result<Self, ReadError> {
+        let source = Source { inner: source, last: b'\n', has_ended: false, allowance: MAX_ROW };
+        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(source);
+        let mut record = ByteRecord::new();
+        let error = |words: String| ReadError { file: Arc::clone(file), place: Place(1, None), words };
+        reader.read_byte_record(&mut record).map_err(|cause| error(format!("it cannot be read: {cause}")))?;
+        let names: Vec<_> = record.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        let header: Vec<_> = names.iter().map(|name| Key::named(name)).collect();
+        if let Some(missing) = NEEDED.into_iter().find(|column| !header.contains(&Key::Column(*column))) {
+            return Err(error(format!(
+                "this is not the header of rows: there is no column '{}'. The first line of CSV names the columns, with commas between",
+                missing.as_str()
+            )));
+        }
+        if let Some(name) =
+            names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| name)
+        {
+            return Err(error(format!("the column '{}' is there twice: take one out", name.escape_debug())));
+        }
+        Ok(Self { reader, header, record })
+    }
+
+    fn read(&mut self, file: &Arc<str>) -> Result<Line, ReadError> {
+        self.reader.get_mut().allowance = MAX_ROW;
+        let line = self.reader.position().line();
+        let error = |words: String| ReadError { file: Arc::clone(file), place: Place(line, None), words };
+        let is_there =
+            self.reader.read_byte_record(&mut self.record).map_err(|cause| error(format!("{cause}; {MEND}")))?;
+        if !is_there {
+            return Ok(Line::End);
+        }
+        let line = self.record.position().map_or(line, csv::Position::line);
+        let error = |words: String| ReadError { file: Arc::clone(file), place: Place(line, None), words };
+        let (found, expected) = (self.record.len(), self.header.len());
+        let source = self.reader.get_ref();
+        let is_last = source.has_ended && source.last != b'\n';
+        if found < expected && is_last {
+            return Ok(Line::Torn(line));
+        }
+        if found != expected {
+            return Err(error(format!("here are {found} cells, and the header names {expected} columns; {MEND}")));
+        }
+        let mut row = Row::default();
+        for (key, cell) in self.header.iter().zip(&self.record) {
+            let cell = str::from_utf8(cell)
+                .map_err(|_| error(format!("{}: this is not UTF-8; save the file as UTF-8", key.as_str())))?;
+            if !cell.is_empty() {
+                row.push(key.clone(), Cell::Text(unguard(cell).to_owned()));
+            }
+        }
+        Ok(Line::Row(row, line))
+    }
+}
+
+/// What CSV is read from: it knows how it ended, and that a row has to end.
+#[derive(Debug)]
+struct Source<R> {
+    inner: R,
+    last: u8,
+    /// Where its last row has no end, that is known when this row is read.
+    has_ended: bool,
+    allowance: u64,
+}
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(bytes)?;
+        match bytes[..count].last() {
+            Some(last) => self.last = *last,
+            None => self.has_ended = true,
+        }
+        let count_u64 = u64::try_from(count).unwrap_or(u64::MAX);
+        self.allowance = self.allowance.checked_sub(count_u64).ok_or_else(|| {
+            io::Error::other(format!("a row is longer than {MAX_ROW} bytes: a quotation mark may be missing"))
+        })?;
+        Ok(count)
+    }
+}

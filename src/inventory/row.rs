@@ -1,0 +1,289 @@
+//! One row as it was read: every cell, with accessors for what is judged by.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Number, Value};
+
+use crate::classify::fronting::{Glimpse, Words};
+use crate::observation::{EvidenceCode, Fronting, Outcome, Service};
+use crate::output::escape::split_list;
+use crate::output::{Column, Kind};
+use crate::schedule::Tallied;
+
+/// What a cell is the value of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    /// A column of the schema.
+    Column(Column),
+    /// A key that NDJSON has beside the columns, or a column of somebody else's.
+    Other(Arc<str>),
+}
+
+impl Key {
+    /// What has that name.
+    pub fn named(name: &str) -> Self {
+        Column::named(name).map_or_else(|| Self::Other(name.into()), Self::Column)
+    }
+
+    /// Its name.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Column(column) => column.as_str(),
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// What stands in a cell; no cell is empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cell {
+    /// A cell of CSV without quotes and guard, or a string of NDJSON.
+    Text(String),
+    /// Any other value of NDJSON, as it stood there.
+    Json(String),
+}
+
+/// A piece of evidence as a row tells it; its words are in escaped form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Its code, which may be one of another version.
+    pub code: String,
+    /// What was seen of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
+    /// When, in milliseconds since the start of the connect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ms: Option<Number>,
+}
+
+impl Told {
+    /// As CSV has it: `code@ms: excerpt`.
+    fn parse(item: &str) -> Self {
+        let (head, excerpt) =
+            item.split_once(": ").map_or((item, None), |(head, words)| (head, Some(words.to_owned())));
+        let (code, ms) = head.split_once('@').map_or((head, None), |(code, ms)| (code, ms.parse().ok()));
+        Self { code: code.to_owned(), excerpt, ms }
+    }
+
+    fn shown(&self) -> String {
+        let at = self.ms.as_ref().map(|ms| format!("@{ms}")).unwrap_or_default();
+        let words = self.excerpt.as_ref().map(|words| format!(": {words}")).unwrap_or_default();
+        format!("{}{at}{words}", self.code)
+    }
+}
+
+/// A row as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Row {
+    /// In the order in which they were read.
+    cells: Vec<(Key, Cell)>,
+}
+
+impl Row {
+    pub(super) fn push(&mut self, key: Key, cell: Cell) {
+        self.cells.push((key, cell));
+    }
+
+    pub(super) fn cells(&self) -> impl Iterator<Item = (&Key, &Cell)> {
+        self.cells.iter().map(|(key, cell)| (key, cell))
+    }
+
+    /// What stands in a column, as CSV has it but without quotes and guard.
+    pub fn text(&self, column: Column) -> Option<Cow<'_, str>> {
+        self.cell(|key| *key == Key::Column(column)).map(as_text)
+    }
+
+    /// The same of a column that the schema does not have.
+    pub fn other(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.cell(|key| matches!(key, Key::Other(other) if **other == *name)).map(as_text)
+    }
+
+    /// The address.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.parsed(Column::Ip)
+    }
+
+    /// The port.
+    pub fn port(&self) -> Option<u16> {
+        self.parsed(Column::Port)
+    }
+
+    /// The service that was expected.
+    pub fn service(&self) -> Option<Service> {
+        Service::named(&self.text(Column::Service)?)
+    }
+
+    /// How far the probe got.
+    pub fn outcome(&self) -> Option<Outcome> {
+        Outcome::named(&self.text(Column::Outcome)?)
+    }
+
+    /// Whether something stands in front, as far as this row tells.
+    pub fn fronting(&self) -> Option<Fronting> {
+        Fronting::named(&self.text(Column::Fronting)?)
+    }
+
+    /// What speaks for that.
+    pub fn evidence(&self) -> Vec<Told> {
+        match self.cell(|key| *key == Key::Column(Column::Evidence)) {
+            Some(Cell::Text(text)) => split_list(text).into_iter().map(|item| Told::parse(&plain_item(item))).collect(),
+            Some(Cell::Json(json)) => serde_json::from_str(json).unwrap_or_default(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Says something else of what stands in front.
+    pub(super) fn set_fronting(&mut self, fronting: Fronting, evidence: &[Told]) {
+        self.set(Column::Fronting, Cell::Text(fronting.to_string()));
+        // What was read as text or numbers is written so again.
+        self.set(Column::Evidence, Cell::Json(serde_json::to_string(evidence).unwrap_or_default()));
+    }
+
+    /// As much of it as a sweep looks at; none where there is no address.
+    pub fn glimpse(&self) -> Option<Glimpse<'_>> {
+        let (service, outcome) = (self.service()?, self.outcome()?);
+        let evidence = self.evidence();
+        let told = |code: EvidenceCode| evidence.iter().find(|told| told.code == code.as_str());
+        let connect = self.text(Column::ConnectMs).and_then(|ms| millis(&ms)).unwrap_or_default();
+        let closed = told(EvidenceCode::AcceptThenClose).and_then(|told| millis(&told.ms.as_ref()?.to_string()));
+        let greeting = match self.cell(|key| *key == Key::Column(Column::Banner)) {
+            Some(Cell::Text(text)) => text,
+            Some(Cell::Json(_)) | None => "",
+        };
+        Some(Glimpse {
+            ip: self.ip()?,
+            port: self.port()?,
+            service,
+            outcome,
+            banner_hash: self.banner_hash().filter(|_| outcome == Outcome::Greeted),
+            greeting: Words::Escaped(greeting),
+            closed_after: closed.map(|at| at.saturating_sub(connect)),
+            seen_as: self.other("client_address").and_then(|text| text.parse().ok()),
+            decoy_accepted: told(EvidenceCode::AcceptsEverything).is_some(),
+        })
+    }
+
+    /// Has what it tells counted.
+    pub(super) fn tallied<T>(&self, count: impl FnOnce(Tallied<'_>) -> T) -> Option<T> {
+        let (software, front) = (self.text(Column::Software), self.text(Column::Front));
+        let (outcome, fronting) = (self.outcome()?, self.fronting());
+        Some(count(Tallied { outcome, software: software.as_deref(), fronting, front: front.as_deref() }))
+    }
+
+    /// The first column that does not hold what it should, and that.
+    pub(super) fn mistake(&self) -> Option<(Column, &'static str)> {
+        let wrong = |column, is_right: bool, what| (!is_right).then_some((column, what));
+        let has_ip = self.ip().is_some() || self.text(Column::Ip).is_none();
+        wrong(Column::Ip, has_ip, "an address")
+            .or_else(|| wrong(Column::Port, self.port().is_some(), "a port"))
+            .or_else(|| wrong(Column::Service, self.service().is_some(), "a service"))
+            .or_else(|| wrong(Column::Outcome, self.outcome().is_some(), "an outcome"))
+    }
+
+    fn cell(&self, is_it: impl Fn(&Key) -> bool) -> Option<&Cell> {
+        self.cells.iter().find(|(key, _)| is_it(key)).map(|(_, cell)| cell)
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, column: Column) -> Option<T> {
+        self.text(column)?.parse().ok()
+    }
+
+    fn banner_hash(&self) -> Option<[u8; 32]> {
+        let text = self.text(Column::BannerHash)?;
+        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let bytes = text.as_bytes().chunks(2).map(|pair| match pair {
+            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+            _ => None,
+        });
+        bytes.collect::<Option<Vec<_>>>()?.try_into().ok()
+    }
+
+    /// Puts a cell where it belongs among the columns.
+    fn set(&mut self, column: Column, cell: Cell) {
+        if let Some((_, known)) = self.cells.iter_mut().find(|(key, _)| *key == Key::Column(column)) {
+            *known = cell;
+            return;
+        }
+        let rank = |column: Column| Column::ALL.iter().position(|other| *other == column);
+        let is_before = |key: &Key| matches!(key, Key::Column(other) if rank(*other) < rank(column));
+        let place = self.cells.iter().rposition(|(key, _)| is_before(key)).map_or(0, |place| place + 1);
+        self.cells.insert(place, (Key::Column(column), cell));
+    }
+}
+
+/// A cell as CSV has it.
+pub(super) fn as_text(cell: &Cell) -> Cow<'_, str> {
+    let json = match cell {
+        Cell::Text(text) => return Cow::Borrowed(text),
+        Cell::Json(json) => json,
+    };
+    let item = |value: &Value| match value {
+        Value::String(text) => Some(text.replace(';', r"\;")),
+        Value::Object(_) => {
+            let told: Told = serde_json::from_value(value.clone()).ok()?;
+            Some(told.shown().replace(';', r"\;"))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
+    };
+    match serde_json::from_str(json) {
+        Ok(Value::Array(values)) => match values.iter().map(item).collect::<Option<Vec<_>>>() {
+            Some(items) => Cow::Owned(items.join("; ")),
+            None => Cow::Borrowed(json),
+        },
+        Ok(_) | Err(_) => Cow::Borrowed(json),
+    }
+}
+
+/// A cell of a column as NDJSON has it.
+pub(super) fn as_json<'a>(key: &Key, cell: &'a Cell) -> Cow<'a, str> {
+    let text = match cell {
+        Cell::Text(text) => text,
+        Cell::Json(json) => return Cow::Borrowed(json),
+    };
+    let string = |text: &str| Value::from(text).to_string();
+    let kind = match key {
+        Key::Column(column) => column.kind(),
+        Key::Other(_) => Kind::Text,
+    };
+    let is_raw = |text: &str| serde_json::from_str::<&RawValue>(text).is_ok_and(|raw| raw.get() == text);
+    match kind {
+        Kind::Number if text.starts_with(|first: char| first.is_ascii_digit()) && is_raw(text) => Cow::Borrowed(text),
+        Kind::Flag if text == "true" => Cow::Borrowed(text),
+        Kind::Text | Kind::Number | Kind::Flag => Cow::Owned(string(text)),
+        Kind::List => {
+            let items: Vec<_> = split_list(text).into_iter().map(|item| string(&plain_item(item))).collect();
+            Cow::Owned(format!("[{}]", items.join(",")))
+        }
+        Kind::Evidence => {
+            let told: Vec<_> = split_list(text).into_iter().map(|item| Told::parse(&plain_item(item))).collect();
+            Cow::Owned(serde_json::to_string(&told).unwrap_or_default())
+        }
+    }
+}
+
+/// An item of a list of CSV, in the form that a text has: `\;` is a semicolon, other escapes stay.
+fn plain_item(item: &str) -> String {
+    let mut plain = String::with_capacity(item.len());
+    let mut characters = item.chars();
+    while let Some(character) = characters.next() {
+        match (character, characters.as_str().chars().next()) {
+            ('\\', Some(';')) => {}
+            ('\\', Some(next)) => {
+                plain.push(character);
+                plain.push(next);
+                characters.next();
+            }
+            (character, _) => plain.push(character),
+        }
+    }
+    plain
+}
+
+fn millis(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(text.parse::<f64>().ok()? / 1e3).ok()
+}

@@ -1,0 +1,272 @@
+use std::time::{Duration, SystemTime};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::classify::fronting::{Bounds, Overview, Sweep};
+use crate::observation::{End, Ending, Evidence, EvidenceCode, Fronting, Grade, Software};
+use crate::output::{Cell, Column, Format, Kind, RowSink, RowWriter};
+use crate::{Observation, Outcome, Service};
+
+/// Rows as a scan writes them.
+fn written(format: Format, rows: &[Observation]) -> String {
+    let mut lines = Vec::new();
+    let mut sink = RowSink::over(format, "memory", &mut lines);
+    for row in rows {
+        sink.write(row).unwrap();
+    }
+    sink.flush().unwrap();
+    drop(sink);
+    String::from_utf8(lines).unwrap()
+}
+
+fn read(text: &str) -> Vec<Row> {
+    Rows::new("rows", text.as_bytes()).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+fn rewritten(writer: &Writer, rows: &[Row]) -> String {
+    let mut out = String::new();
+    writer.header(&mut out);
+    for row in rows {
+        writer.row(row, &mut out);
+    }
+    out
+}
+
+/// Where reading ends, and why.
+fn mistake(text: &str) -> String {
+    let mut rows = match Rows::new("rows", text.as_bytes()) {
+        Ok(rows) => rows,
+        Err(error) => return error.to_string(),
+    };
+    rows.find_map(Result::err).expect("there is a mistake").to_string()
+}
+
+fn greeted(host: u8, port: u16, service: Service, greeting: &str) -> Observation {
+    let ip = Some([192, 0, 2, host].into());
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(host.into());
+    let mut row = Observation::new(time, ip, port, service, Outcome::Greeted);
+    row.received.push(greeting.as_bytes(), Duration::from_millis(3));
+    row.greeting_len = greeting.len();
+    row.connect = Some(Duration::from_micros(1500));
+    row.attempts = 1;
+    crate::classify::Classifier::builtin().classify(&mut row);
+    row
+}
+
+/// One with all that is hard to write.
+fn odd() -> Observation {
+    let mut row = greeted(9, 21, Service::Ftp, "220 =1+1; \"quoted\"; +x, 'C:\\' caf\u{e9}\r\n");
+    row.hostname = Some("'=evil; host".into());
+    row.software = Some(Box::new(Software {
+        name: "Odd; Name".into(),
+        version: Some("4.90".into()),
+        vendor: None,
+        device: Some("-1".into()),
+        os: None,
+        cpe: None,
+        confidence: 90,
+    }));
+    row.ptr = vec!["a; b".into(), r"c\d".into(), "=e".into()];
+    row.seen_as = Some([198, 51, 100, 7].into());
+    let excerpt = Some(r#"530 "no"; say: more @ 5"#.to_owned());
+    let evidence =
+        |code, excerpt, at| Evidence { code, grade: Grade::Strong, excerpt, at, front: Some("nginx".into()) };
+    row.evidence = vec![
+        evidence(EvidenceCode::UnsolicitedError, excerpt, Some(Duration::from_micros(12_500))),
+        evidence(EvidenceCode::Postscreen, None, None),
+    ];
+    row.fronting = Some(Fronting::Confirmed);
+    row
+}
+
+fn overview(rows: &[Row]) -> Overview {
+    let mut sweep = Sweep::new(Bounds::REPORT);
+    rows.iter().filter_map(Row::glimpse).for_each(|glimpse| sweep.learn(&glimpse));
+    sweep.overview()
+}
+
+#[test]
+fn what_is_read_is_written_as_it_was() {
+    let mut silent = greeted(1, 990, Service::Ftps, "");
+    silent.outcome = Outcome::Silent;
+    let rows = [greeted(3, 25, Service::Smtp, "220 m.example ESMTP Postfix\r\n"), odd(), silent];
+    for (format, writer) in [(Format::Csv, Writer::Csv(Vec::new())), (Format::Ndjson, Writer::Ndjson)] {
+        let text = written(format, &rows);
+        assert_eq!(rewritten(&writer, &read(&text)), text);
+    }
+}
+
+#[test]
+fn formats_become_each_other() {
+    let mut row = odd();
+    // What a spreadsheet must not see behind a semicolon is told in another way in CSV.
+    row.received = crate::observation::Received::default();
+    row.received.push(b"220 plain, \"quoted\"\r\n", Duration::ZERO);
+    row.greeting_len = row.received.bytes().len();
+    row.ptr.truncate(2);
+    row.seen_as = None;
+    let rows = [row, greeted(3, 25, Service::Smtp, "220 m.example ESMTP Postfix\r\n")];
+    let (csv, ndjson) = (written(Format::Csv, &rows), written(Format::Ndjson, &rows));
+    assert_eq!(rewritten(&Writer::Csv(Vec::new()), &read(&ndjson)), csv);
+    // Findings in detail are not in CSV.
+    let plain = |ndjson: &str| {
+        ndjson.lines().map(|line| line.split(",\"findings_detail\"").next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let from_csv = rewritten(&Writer::Ndjson, &read(&csv));
+    for (from_csv, ndjson) in from_csv.lines().zip(plain(&ndjson)) {
+        assert!(from_csv.starts_with(ndjson.trim_end_matches('}')), "{from_csv}\n{ndjson}");
+    }
+}
+
+#[test]
+fn kinds_are_those_of_the_cells() {
+    let mut row = odd();
+    row.findings.clear();
+    for column in Column::ALL {
+        let kind = match column.cell(&row) {
+            Cell::Empty => continue,
+            Cell::Flag => Kind::Flag,
+            Cell::Integer(_) | Cell::Millis(_) => Kind::Number,
+            Cell::Time(_) | Cell::Ip(_) | Cell::Word(_) | Cell::Hash(_) | Cell::Text(_) | Cell::Bytes(_) => Kind::Text,
+            Cell::List(_) | Cell::Findings(_) => Kind::List,
+            Cell::Evidence(_) => Kind::Evidence,
+        };
+        assert_eq!(column.kind(), kind, "{}", column.as_str());
+    }
+}
+
+#[test]
+fn columns_of_others_are_kept() {
+    let csv = "note,port,ip,outcome,service,=x\nhi; there,21,192.0.2.1,silent,ftp,'=y\n,25,,unresolved,smtp,\n";
+    let mut rows = Rows::new("rows", csv.as_bytes()).unwrap();
+    let others: Vec<_> = rows.other_columns().cloned().collect();
+    let read: Vec<_> = rows.by_ref().collect::<Result<_, _>>().unwrap();
+    assert_eq!((others.len(), read[0].other("=x").as_deref()), (2, Some("=y")));
+    let text = rewritten(&Writer::Csv(others), &read);
+    let mut lines = text.lines();
+    assert!(lines.next().unwrap().ends_with("attempts,note,'=x"), "{text}");
+    assert!(lines.next().unwrap().ends_with(",\"hi; there\",'=y"), "{text}");
+    let ndjson = rewritten(&Writer::Ndjson, &read);
+    let first: serde_json::Value = serde_json::from_str(ndjson.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["note"], &first["=x"], &first["port"]), (&"hi; there".into(), &"=y".into(), &21.into()));
+    let extra =
+        "{\"ip\":\"192.0.2.1\",\"port\":21,\"service\":\"ftp\",\"outcome\":\"silent\",\"new\":{\"a\":[1, 2]}}\n";
+    assert_eq!(rewritten(&Writer::Ndjson, &self::read(extra)), extra);
+}
+
+#[test]
+fn mistakes_are_told_with_their_place() {
+    let header = "ip,port,service,outcome\n";
+    let json = "{\"ip\":\"192.0.2.1\",\"port\":21,\"service\":\"ftp\",\"outcome\":\"silent\"}\n";
+    let table = [
+        (format!("{json}{{\"ip\":}}\n{json}"), "rows:2:7: this is not a JSON object on one line; mend the line"),
+        (format!("{json}\n[1]\n"), "rows:3:"),
+        (json.replace("21", "\"ftp\""), "rows:1: port: 'ftp' is not a port; mend the line, or take it out"),
+        (json.replace("ftp", "gopher"), "rows:1: service: 'gopher' is not a service"),
+        ("10.0.0.1,21\n".to_owned(), "rows:1: this is not the header of rows: there is no column 'ip'."),
+        (header.replace(',', ";"), "rows:1: this is not the header of rows: there is no column 'ip'."),
+        ("ip,port,service,outcome,ip\n".to_owned(), "rows:1: the column 'ip' is there twice"),
+        (
+            format!("{header}192.0.2.1,21,ftp,silent\n192.0.2.1,21\n"),
+            "rows:3: here are 2 cells, and the header names 4",
+        ),
+        (format!("{header}192.0.2.1,21,ftp,silent,5\n"), "rows:2: here are 5 cells"),
+        (format!("{header}192.0.2.300,21,ftp,silent\n"), "rows:2: ip: '192.0.2.300' is not an address"),
+        (format!("{header}192.0.2.1,21,ftp,asleep\n"), "rows:2: outcome: 'asleep' is not an outcome"),
+    ];
+    for (text, expected) in table {
+        let told = mistake(&text);
+        assert!(told.starts_with(expected), "{told} should be {expected}");
+    }
+}
+
+#[test]
+fn files_that_broke_off_are_read_as_far_as_they_go() {
+    let rows = [greeted(3, 25, Service::Smtp, "220 m.example ESMTP Postfix\r\n"), odd()];
+    for format in [Format::Csv, Format::Ndjson] {
+        let text = written(format, &rows);
+        let second = text.trim_end().rfind('\n').unwrap() + 1;
+        for cut in [second + 1, second + 30, text.len() - 20] {
+            let mut rows = Rows::new("rows", &text.as_bytes()[..cut]).unwrap();
+            assert_eq!(rows.by_ref().filter_map(Result::ok).count(), 1, "{format:?} {cut}");
+            assert_eq!(rows.torn(), Some(text.lines().count().try_into().unwrap()), "{format:?} {cut}");
+        }
+    }
+    let empty = Rows::new("rows", &b""[..]).unwrap();
+    assert!(empty.is_empty() && empty.count() == 0);
+}
+
+#[test]
+fn a_glimpse_of_a_row_is_that_of_its_observation() {
+    use crate::classify::fronting::Glimpse;
+
+    let mut closed = greeted(4, 25, Service::Smtp, "");
+    closed.outcome = Outcome::Closed;
+    closed.ending = Some(Ending { how: End::Fin, at: Duration::from_micros(4_001_500) });
+    let at = closed.ending.map(|ending| ending.at);
+    let evidence =
+        Evidence { code: EvidenceCode::AcceptThenClose, grade: Grade::Moderate, excerpt: None, at, front: None };
+    closed.evidence = vec![evidence];
+    for row in [closed, odd()] {
+        let expected = Glimpse::of(&row).unwrap();
+        let read = read(&written(Format::Ndjson, std::slice::from_ref(&row))).remove(0);
+        let found = read.glimpse().unwrap();
+        let pick = |glimpse: Glimpse<'_>| (glimpse.ip, glimpse.banner_hash, glimpse.closed_after, glimpse.seen_as);
+        assert_eq!(pick(found), pick(expected));
+    }
+}
+
+#[test]
+fn rows_are_raised_by_what_others_say() {
+    let alike = |host| {
+        [(21, Service::Ftp), (25, Service::Smtp)].map(|(port, service)| greeted(host, port, service, "220 hi\r\n"))
+    };
+    let mut rows: Vec<_> = (0..250).flat_map(alike).collect();
+    rows.push(greeted(251, 25, Service::Smtp, "220 mail.example.com ESMTP Postfix\r\n"));
+    let close = |host: u8| {
+        let mut row = greeted(host, 587, Service::Submission, "");
+        row.outcome = Outcome::Closed;
+        let at = Some(Duration::from_secs(4));
+        let code = EvidenceCode::AcceptThenClose;
+        row.evidence = vec![Evidence { code, grade: Grade::Moderate, excerpt: None, at, front: None }];
+        row.fronting = Some(Fronting::Possible);
+        row
+    };
+    rows.extend((0..5).map(close));
+    for format in [Format::Csv, Format::Ndjson] {
+        let mut read = read(&written(format, &rows));
+        let overview = overview(&read);
+        let raised: Vec<_> = read.iter_mut().map(|row| raise(row, &overview, &[])).collect();
+        assert!(
+            raised[..500].iter().all(|raised| *raised) && !raised[500] && raised[501..].iter().all(|raised| *raised)
+        );
+        assert_eq!(read[0].fronting(), Some(Fronting::Possible));
+        let shown = |row: &Row| row.text(Column::Evidence).unwrap().into_owned();
+        assert_eq!(shown(&read[0]), "same_everywhere: as on 250 addresses of 192.0.2.0/24");
+        assert_eq!(read[501].fronting(), Some(Fronting::Likely));
+        assert_eq!(shown(&read[501]), "accept_then_close@4000: as on 5 endpoints at that time");
+        // Once more says nothing new, also of what was written out.
+        let writer = if format == Format::Csv { Writer::Csv(Vec::new()) } else { Writer::Ndjson };
+        let mut again = self::read(&rewritten(&writer, &read));
+        let overview = self::overview(&again);
+        assert!(again.iter_mut().all(|row| !raise(row, &overview, &[])));
+    }
+}
+
+proptest! {
+    /// Whatever peers say, both formats give it back, and each becomes the other without loss.
+    #[test]
+    fn nothing_is_lost(banner in proptest::collection::vec(any::<u8>(), 0..40), name in "([;\\\\ '=a\"]|\\PC){0,8}", items in proptest::collection::vec("([;\\\\ '=a,]|\\PC){1,6}", 0..4)) {
+        let mut row = greeted(1, 21, Service::Ftp, "");
+        row.received.push(&banner, Duration::ZERO);
+        row.greeting_len = banner.len();
+        row.hostname = Some(name);
+        row.ptr = items;
+        let rows = [row];
+        let (csv, ndjson) = (written(Format::Csv, &rows), written(Format::Ndjson, &rows));
+        prop_assert_eq!(rewritten(&Writer::Csv(Vec::new()), &read(&csv)), csv.clone());
+        prop_assert_eq!(rewritten(&Writer::Ndjson, &read(&ndjson)), ndjson.clone());
+        prop_assert_eq!(rewritten(&Writer::Csv(Vec::new()), &read(&ndjson)), csv);
+    }
+}
