@@ -1,6 +1,7 @@
 //! The real daemons of `tests/lab`, swept by the real binary at its usual depth and at depth `tls`, and some of them with
-//! several connections each, every row held against `tests/lab/expected.toml`, and what it says of TLS against what `openssl s_client` says. What was expected and what was
-//! got of software, version and fronting is counted in `target/lab-confusion.md`.
+//! several connections each, every row held against `tests/lab/expected.toml`, and what it says of TLS against what
+//! `openssl s_client` says. What was expected and what was got of software, version and fronting is counted in
+//! `target/lab-confusion.md`.
 //!
 //! Needs root and the packages that `tests/lab/lab install` fetches; otherwise it says so and passes, unless
 //! `HAILER_REQUIRE_ALL=1` is set. A daemon that the table calls optional may be missing either way, and is named.
@@ -129,18 +130,22 @@ fn every_daemon_gets_its_row() {
     let mut wrong = String::new();
     for endpoint in &expected {
         let place = endpoint.place();
-        let [row, deep_row] = [&shallow, &deep].map(|rows| rows.get(&place).unwrap_or(&Value::Null));
-        let deep_mistakes =
-            deep_mistakes(endpoint, deep_row).into_iter().chain(disagreement(openssl.get(&place), deep_row));
-        let deep_mistakes = deep_mistakes.map(|mistake| (mistake, deep_row));
-        let sampled_row = sampled.get(&place).unwrap_or(&Value::Null);
-        let sampled_mistake = endpoint.sampled.as_ref().filter(|_| can_sample).and_then(|sampled| {
-            let mistake = sampled.verdict().mistake(sampled_row)?;
-            Some((format!("with samples, {mistake}"), sampled_row))
-        });
-        let shallow_mistakes = mistakes(endpoint, row).into_iter().map(|mistake| (mistake, row));
-        for (mistake, row) in shallow_mistakes.chain(deep_mistakes).chain(sampled_mistake) {
-            writeln!(wrong, "{place} ({}): {mistake}\n    {row}", endpoint.why).unwrap();
+        let [row, deep_row, sampled_row] =
+            [&shallow, &deep, &sampled].map(|rows| rows.get(&place).unwrap_or(&Value::Null));
+        let mut hold = |mistakes: Vec<String>, row: &Value| {
+            for mistake in mistakes {
+                writeln!(wrong, "{place} ({}): {mistake}\n    {row}", endpoint.why).unwrap();
+            }
+        };
+        hold(mistakes(endpoint, row), row);
+        hold(deep_mistakes(endpoint, deep_row), deep_row);
+        hold(disagreement(openssl.get(&place), deep_row).into_iter().collect(), deep_row);
+        // A hailer that takes no samples cannot be told who we are either.
+        if can_sample || !endpoint.deep.evidence.contains("foreign_client_address") {
+            hold(endpoint.deep_verdict().mistake("at depth tls", deep_row), deep_row);
+        }
+        if let Some(sampled) = endpoint.sampled.as_ref().filter(|_| can_sample) {
+            hold(sampled.verdict().mistake("with samples", sampled_row), sampled_row);
         }
     }
     let confusion = confusion(&expected, &shallow, &deep);
@@ -239,12 +244,13 @@ impl<'a> Verdict<'a> {
     }
 
     /// In what the row is not as expected. A direct server that is said to stand behind something is the worst of all.
-    fn mistake(&self, row: &'a Value) -> Option<String> {
+    fn mistake(&self, when: &str, row: &'a Value) -> Vec<String> {
         let found = Self::of(row);
         let is_direct = matches!(self.fronting, "not_observed" | "possible" | "nat");
         let is_libel = is_direct && matches!(found.fronting, "likely" | "confirmed");
         let grave = if is_libel { "A FALSE ALARM: " } else { "" };
-        (found != *self).then(|| format!("{grave}{found:?} and not {self:?}"))
+        let is_wrong = found != *self;
+        is_wrong.then(|| format!("{when}, {grave}{found:?} and not {self:?}")).into_iter().collect()
     }
 }
 
@@ -310,8 +316,7 @@ fn disagreement(openssl: Option<&[String; 3]>, row: &Value) -> Option<String> {
 /// Everything in the row at depth `tls` that is not as the table says. Pauses are left out: a server may know us by now.
 fn deep_mistakes(endpoint: &Endpoint, row: &Value) -> Vec<String> {
     let Deep { tls, tls_version, old, capabilities, auth, client_address, .. } = &endpoint.deep;
-    let mut mistakes: Vec<_> =
-        endpoint.deep_verdict().mistake(row).map(|mistake| format!("at depth tls, {mistake}")).into_iter().collect();
+    let mut mistakes = Vec::new();
     let mut hold = |column: &str, found: Option<&str>, expected: Option<&str>| {
         if found != expected {
             mistakes.push(format!("at depth tls, {column} is {found:?} and not {expected:?}"));
@@ -343,7 +348,7 @@ fn deep_mistakes(endpoint: &Endpoint, row: &Value) -> Vec<String> {
 
 /// Everything in the row that is not as the table says.
 fn mistakes(endpoint: &Endpoint, row: &Value) -> Vec<String> {
-    let mut mistakes: Vec<_> = endpoint.verdict().mistake(row).into_iter().collect();
+    let mut mistakes = endpoint.verdict().mistake("at depth greeting", row);
     let mut hold = |column: &str, expected: &Value| {
         if row[column] != *expected {
             mistakes.push(format!("{column} is {} and not {expected}", row[column]));

@@ -33,6 +33,9 @@ fn timeless(mut rows: Vec<Value>) -> Vec<String> {
     for row in &mut rows {
         let row = row.as_object_mut().unwrap();
         row.retain(|key, _| key != "time" && !key.ends_with("_ms"));
+        for evidence in row.get_mut("evidence").and_then(Value::as_array_mut).into_iter().flatten() {
+            evidence.as_object_mut().unwrap().remove("ms");
+        }
     }
     let mut lines: Vec<_> = rows.iter().map(Value::to_string).collect();
     lines.sort();

@@ -116,6 +116,12 @@ fn in_csv(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(in_csv).collect::<Vec<_>>().join("; "),
+        // Evidence: `code@ms: excerpt`.
+        Value::Object(evidence) => {
+            let part =
+                |before, key| evidence.get(key).map_or_else(String::new, |part| format!("{before}{}", in_csv(part)));
+            [part("", "code"), part("@", "ms"), part(": ", "excerpt")].concat()
+        }
         other => other.to_string(),
     }
 }

@@ -1,5 +1,6 @@
 //! The PROXY protocol gone wrong: a header sent to a server that expects none, or none where one is expected.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::replies::{self, Reply, after_greeting, arrived, contains, said_at};
@@ -15,17 +16,12 @@ const CLOSING: u16 = 221;
 /// Not available, closing: said by servers that had enough of waiting, or of us.
 const NOT_AVAILABLE: u16 = 421;
 
-/// How long Postfix waits for the header (`smtpd_upstream_proxy_timeout`, `postscreen_upstream_proxy_timeout`).
-const POSTFIX_WAITS: Duration = Duration::from_secs(5);
+/// When Postfix gives up waiting for the header: after 5 s (`smtpd_upstream_proxy_timeout`,
+/// `postscreen_upstream_proxy_timeout`). It counts in whole seconds, so that a busy one may be one too early.
+const POSTFIX_GIVES_UP: RangeInclusive<Duration> = Duration::from_millis(3800)..=Duration::from_millis(5600);
 
-/// How long Exim does (`proxy_protocol_timeout`).
-const EXIM_WAITS: Duration = Duration::from_secs(3);
-
-/// How far a greeting may be off its time, on a machine or a way under load.
-const TOLERANCE: Duration = Duration::from_millis(600);
-
-/// The same where little but the time speaks.
-const NARROW: Duration = Duration::from_millis(250);
+/// When Exim does: after 3 s. Narrow, for little but the time speaks.
+const EXIM_GIVES_UP: RangeInclusive<Duration> = Duration::from_millis(2750)..=Duration::from_millis(3250);
 
 /// Codes by which FEAT, SYST, AUTH and EHLO are granted.
 const GRANTED: [u16; 4] = [211, 215, 234, 250];
@@ -62,11 +58,11 @@ pub(super) fn proxy_header_expected(look: &Look<'_>) -> Option<Seen> {
         let of_postfix = of_smtpd || contains(greeting, "421 4.3.2 No system resources");
         // After 30 s, as it happens: the words are enough.
         let of_haraka = contains(greeting, "421 PROXY timed out") || contains(greeting, "421 PROXY timeout");
-        (of_haraka || of_postfix && is_greeted_after(row, POSTFIX_WAITS, TOLERANCE)).then_some(Grade::Strong)?
+        (of_haraka || of_postfix && is_greeted_within(row, POSTFIX_GIVES_UP)).then_some(Grade::Strong)?
     } else {
         let is_exim = row.software.as_deref().is_some_and(|software| &*software.name == "Exim");
         let is_open = row.code == Some(READY) && !row.dialogue.as_deref().is_some_and(has_talked);
-        (is_exim && is_open && is_greeted_after(row, EXIM_WAITS, NARROW)).then_some(Grade::Weak)?
+        (is_exim && is_open && is_greeted_within(row, EXIM_GIVES_UP)).then_some(Grade::Weak)?
     };
     Some(Seen::said(grade, greeting, greeted_at(row)))
 }
@@ -123,8 +119,8 @@ fn is_of_a_command(reply: &Reply<'_>) -> bool {
     reply.is_error() && if reply.code == NOT_AVAILABLE { reply.says("PROXY ") } else { !is_goodbye }
 }
 
-/// Whether the server let this much time pass. Its clock began after our SYN and before we knew of the connection.
-fn is_greeted_after(row: &Observation, pause: Duration, tolerance: Duration) -> bool {
+/// Whether the server let so much time pass. Its clock began after our SYN and before we knew of the connection.
+fn is_greeted_within(row: &Observation, pause: RangeInclusive<Duration>) -> bool {
     let (Some(since_ready), Some(since_syn)) = (row.greeting_after, greeted_at(row)) else { return false };
-    since_ready <= pause + tolerance && since_syn + tolerance >= pause
+    since_ready <= *pause.end() && since_syn >= *pause.start()
 }

@@ -117,6 +117,7 @@ fn servers_that_wait_for_a_header() {
         [
             (heard(Smtp, &[(5002, smtpd)]), Some(Strong)),
             (heard(Smtp, &[(5002, screen)]), Some(Strong)),
+            (heard(Smtp, &[(4300, screen)]), Some(Strong)),
             (far_off, Some(Strong)),
             (heard(Submission, &[(30_001, "421 PROXY timed out\r\n")]), Some(Strong)),
             (heard(Submission, &[(30_001, "421 PROXY timeout\r\n")]), Some(Strong)),
