@@ -23,6 +23,7 @@ use std::time::{Duration, Instant, SystemTime};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use hailer::classify::findings;
+use hailer::classify::fronting::{Bounds, Glimpse, Sweep, Words};
 use hailer::observation::{self, Certificate, CertificateVerdict, Key, KeyKind, Software, TlsFacts, TlsUse};
 use hailer::output::{Format, RowSink, RowWriter};
 use hailer::{Observation, Outcome, Service};
@@ -72,6 +73,41 @@ fn judge_a_row(bencher: Bencher, kind: &str) {
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         for _ in 0..ROWS {
             divan::black_box(findings::judge(divan::black_box(&row)));
+        }
+    });
+}
+
+/// Endpoints that a sweep learns of: with a row, on which two locks of a scan are not counted, and without.
+const LEARNT: [&str; 2] = ["greeted", "refused"];
+
+/// What each endpoint costs a sweep that watches as much as it may: all of a /10, whatever order it comes in.
+#[divan::bench(args = LEARNT)]
+fn learn_of_an_endpoint(bencher: Bencher, kind: &str) {
+    let outcome = if kind == "greeted" { Outcome::Greeted } else { Outcome::Refused };
+    let mut sweep = Sweep::new(Bounds::SCAN);
+    let mut number = 0u32;
+    let mut learn = move || {
+        number = number.wrapping_add(0x9e37_79b1);
+        let mut hash = [0; 32];
+        hash[..4].copy_from_slice(&number.to_be_bytes());
+        sweep.learn(&Glimpse {
+            ip: Ipv4Addr::from_bits(10 << 24 | number >> 10).into(),
+            port: 25,
+            service: Service::Smtp,
+            outcome,
+            banner_hash: Some(hash),
+            greeting: Words::Bytes(b"220 mail.example.com ESMTP Postfix\r\n"),
+            closed_after: None,
+            seen_as: None,
+            decoy_accepted: false,
+        });
+    };
+    for _ in 0..1 << 20 {
+        learn();
+    }
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
+        for _ in 0..ROWS {
+            learn();
         }
     });
 }

@@ -1,8 +1,9 @@
 //! One host: whether it greets alike on ports of different services, or accepts on every port.
 //!
 //! It accepts everything where its decoy accepted, or where all ports that were probed anywhere (four at least) accepted
-//! on it though most of them never said a byte and all of these ended in the same way. A host of which fewer ports were
-//! probed than of others may escape; one whose ports are merely shy does not look like it.
+//! on it though most of them, leaving out those where TLS failed, never said a byte and all of these ended in the same
+//! way. A host of which fewer ports were probed than of others may escape; one whose ports are merely shy, or whose TLS is
+//! broken, does not look like it.
 
 use std::net::IpAddr;
 
@@ -11,6 +12,8 @@ use crate::observation::Outcome;
 
 /// On fewer ports that accept, silence says nothing.
 const FEWEST_PORTS: usize = 4;
+/// So many of these must not be ports where TLS failed.
+const FEWEST_VOICES: usize = 2;
 
 /// How a port that accepted went on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,9 +104,10 @@ impl State {
     }
 
     fn is_hollow(&self) -> bool {
-        let mute = self.ports.iter().map(|port| port.voice).filter(|voice| *voice != Voice::Spoke);
-        let mut ways: Vec<_> = mute.clone().filter(|voice| *voice != Voice::NoTls).collect();
-        ways.dedup();
-        self.ports.len() >= FEWEST_PORTS && 2 * mute.count() > self.ports.len() && ways.len() == 1
+        let voices: Vec<_> = self.ports.iter().map(|port| port.voice).filter(|voice| *voice != Voice::NoTls).collect();
+        let mut mute: Vec<_> = voices.iter().copied().filter(|voice| *voice != Voice::Spoke).collect();
+        let is_most = 2 * mute.len() > voices.len();
+        mute.dedup();
+        self.ports.len() >= FEWEST_PORTS && voices.len() >= FEWEST_VOICES && is_most && mute.len() == 1
     }
 }

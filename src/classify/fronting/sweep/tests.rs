@@ -171,6 +171,7 @@ fn hosts_that_accept_everything() {
     assert_told(ports([Silent, Silent, TlsFailed, Refused, TlsFailed]), &[]);
     assert_told(ports([Greeted, Greeted, Greeted, Silent, Silent]).filter(|glimpse| glimpse.port != 21), &[]);
     assert_told(ports([Silent, Greeted, TlsFailed, Closed, TlsFailed]), &[]);
+    assert_told(ports([Silent, Greeted, TlsFailed, Greeted, TlsFailed]), &[]);
     assert_told(ports([Silent, Silent, Silent, Silent, Silent]).filter(|glimpse| glimpse.port < 587), &[]);
     // A port that was tried elsewhere was tried here.
     let elsewhere = glimpse([192, 0, 2, 2], 2525, Refused);
