@@ -1,10 +1,15 @@
-//! What the parts cost that every endpoint passes: how many rows a second one core judges and writes, in each format, how
-//! many starts it decides on, and how many chains of certificates it judges. Run with `cargo bench --bench micro`.
+//! What the parts cost that every endpoint passes: how many greetings a second one core names, how many rows it judges and
+//! writes, in each format, how many starts it decides on, and how many chains of certificates it judges. Run with `cargo bench --bench micro`.
 
 // They are not public, and plain enough to be compiled once more for the bench.
 #[path = "../src/probe/certificate/mod.rs"]
 #[expect(dead_code, unreachable_pub, unused_imports, reason = "a bench needs little of it")]
 mod certificate;
+#[path = "../src/classify/hash.rs"]
+#[expect(dead_code, reason = "a bench needs little of it")]
+mod hash;
+#[path = "micro/naming.rs"]
+mod naming;
 #[path = "../src/schedule/order.rs"]
 #[expect(dead_code, unreachable_pub, reason = "a bench needs little of it")]
 mod order;
@@ -14,6 +19,10 @@ mod pacer;
 #[path = "../src/schedule/permutation.rs"]
 #[expect(dead_code, reason = "a bench needs little of it")]
 mod permutation;
+
+#[path = "../src/classify/text.rs"]
+#[expect(dead_code, unused_imports, reason = "a bench needs little of it")]
+mod text;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};

@@ -335,11 +335,7 @@ impl ScanBuilder {
             retry_busy: config.retry_busy,
             canary_interval: canary_interval(&config, share),
             classifier,
-            further: scan::Further {
-                samples: config.samples,
-                sample_interval: config.sample_interval,
-                decoy: config.decoy,
-            },
+            further: further::plan(&config),
             our_addresses: config.our_addresses,
             canaries: config.canaries,
         };

@@ -232,6 +232,8 @@ pub struct Observation {
     pub announced: Announced,
     /// What answered, where it could be named.
     pub software: Option<Box<Software>>,
+    /// Where an answer names other software, as surely.
+    pub contradiction: Option<Box<Contradiction>>,
     /// SHA-256 of the greeting with dates, ids and counters masked.
     pub banner_hash: Option<[u8; 32]>,
     /// Whether something stands in front; absent where no connection stood.
@@ -286,6 +288,7 @@ impl Observation {
             hostname: None,
             announced: Announced::default(),
             software: None,
+            contradiction: None,
             banner_hash: None,
             fronting: None,
             evidence: Vec::new(),
@@ -406,4 +409,15 @@ pub struct Software {
     pub cpe: Option<String>,
     /// How sure this is, 0 to 100.
     pub confidence: u8,
+}
+
+/// Two names for one server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The software that the greeting names.
+    pub greeting: Arc<str>,
+    /// The command whose answer names another: EHLO, HELO, FEAT or SYST.
+    pub asked: &'static str,
+    /// The software that the answer names.
+    pub answer: Arc<str>,
 }

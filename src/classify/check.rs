@@ -1,13 +1,15 @@
 //! Proof of the wordlists by their own examples: what a test runs over the compiled-in ones.
 //!
-//! An example holds if its own signature names it before all others and yields exactly the fields that are stated: a
-//! field that is not stated must stay empty. And no signature may name a greeting that reveals nothing.
+//! An example holds if its own signature names it before all others, no other software is as good as sure of it, and it
+//! yields exactly the fields that are stated: a field that is not stated must stay empty. No signature may name a text
+//! that reveals nothing, and none may have to be tried on every text. Fronts are proved by who wins alone, since a row
+//! shows no more of them.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use super::list::List;
-use super::signature::{Example, Signature};
+use super::signature::{Example, Said, Signature};
 use super::text::Text;
 use super::{Classifier, Family};
 use crate::observation::{Observation, Outcome, Service};
@@ -30,6 +32,19 @@ const GENERIC: [&str; 14] = [
     "554 mail.example.com\r\n",
 ];
 
+/// The same in answer to EHLO, FEAT and SYST.
+const GENERIC_EHLO: [&str; 3] = [
+    "250 mail.example.com\r\n",
+    "250-mail.example.com Hello client.example [192.0.2.1]\r\n250-SIZE 10240000\r\n250-STARTTLS\r\n250 8BITMIME\r\n",
+    "502 Command not implemented\r\n",
+];
+const GENERIC_FEAT: [&str; 3] = [
+    "211-Features:\r\n MDTM\r\n REST STREAM\r\n SIZE\r\n UTF8\r\n211 End\r\n",
+    "211 no features\r\n",
+    "530 Please login with USER and PASS.\r\n",
+];
+const GENERIC_SYST: [&str; 2] = ["215 UNIX Type: L8\r\n", "530 Please login with USER and PASS.\r\n"];
+
 /// What is wrong with a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
@@ -49,41 +64,101 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// All that is wrong, in the order of the files.
 pub(super) fn check(classifier: &Classifier) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
-    for family in [Family::Ftp, Family::Mail] {
-        let list = classifier.list(family);
-        for signature in list.signatures() {
-            let mut mistake = |problem| {
-                mistakes.push(Mistake {
-                    file: signature.file.to_string(),
-                    line: signature.line,
-                    id: signature.id.clone(),
-                    problem,
-                });
-            };
-            for greeting in GENERIC {
-                if signature.pattern.is_match(Text::read(greeting.as_bytes()).as_str().as_bytes()) {
-                    mistake(format!("names {greeting:?}, which reveals nothing"));
-                }
-            }
+    let lists =
+        [(&classifier.ftp, Some(Family::Ftp)), (&classifier.mail, Some(Family::Mail)), (&classifier.fronts, None)];
+    for (list, family) in lists {
+        let mut signatures: Vec<&Signature> = list.signatures().iter().collect();
+        signatures.sort_by(|a, b| a.file.cmp(&b.file).then(a.line.cmp(&b.line)));
+        for signature in signatures {
+            let revealed = reveals_nothing(signature).map(|text| format!("names {text:?}, which reveals nothing"));
+            let mut problems: Vec<String> = revealed.collect();
+            problems.extend(relations(list, signature));
             for example in &signature.examples {
-                if let Err(problem) = prove(classifier, family, signature, example) {
-                    mistake(format!("{problem}, for {:?}", example.greeting));
-                }
+                let proof = wins(list, signature, example).and_then(|()| match family {
+                    Some(family) => yields(classifier, family, signature, example),
+                    None => Ok(()),
+                });
+                problems.extend(proof.err().map(|problem| format!("{problem}, for {:?}", example.greeting)));
             }
+            mistakes.extend(problems.into_iter().map(|problem| Mistake {
+                file: signature.file.to_string(),
+                line: signature.line,
+                id: signature.id.clone(),
+                problem,
+            }));
         }
     }
     mistakes
 }
 
-fn prove(classifier: &Classifier, family: Family, signature: &Signature, example: &Example) -> Result<(), String> {
-    wins(classifier.list(family), signature, example)?;
-    let row = row_of(classifier, family, example);
-    let software = row.software.as_deref();
+fn reveals_nothing(signature: &Signature) -> impl Iterator<Item = &'static str> {
+    let texts = match signature.said {
+        Said::Greeting => &GENERIC[..],
+        Said::Ehlo => &GENERIC_EHLO,
+        Said::Feat => &GENERIC_FEAT,
+        Said::Syst => &GENERIC_SYST,
+    };
+    let is_named = |text: &&str| signature.pattern.is_match(Text::read(text.as_bytes()).as_str().as_bytes());
+    texts.iter().copied().filter(is_named)
+}
+
+/// What does not hold between a signature and the others of its list, whatever the text.
+fn relations(list: &List, signature: &Signature) -> Vec<String> {
+    let mut problems = Vec::new();
+    if signature.required.is_none() {
+        problems.push("no literal of three letters that must occur: it is tried on every greeting".to_owned());
+    }
+    for id in &signature.over {
+        match list.signatures().iter().find(|other| other.id == *id) {
+            None => problems.push(format!("`over` names `{id}`, which is not there")),
+            Some(other) if other.is_over(signature) => problems.push(format!("`{id}` and it are over each other")),
+            Some(other) if other.said != signature.said => {
+                problems.push(format!("`over` names `{id}`, which is said elsewhere"));
+            }
+            Some(_) => {}
+        }
+    }
+    let unknown = |software: &&String| !list.signatures().iter().any(|other| *other.software == ***software);
+    problems.extend(
+        signature.runs.iter().filter(unknown).map(|it| format!("`runs` names `{it}`, which no signature names")),
+    );
+    problems
+}
+
+fn wins(list: &List, signature: &Signature, example: &Example) -> Result<(), String> {
+    let found = list.find(signature.said, &Text::read(example.greeting.as_bytes()));
+    match found {
+        None => Err("no signature matches".to_owned()),
+        Some(found) if found.signature.id != signature.id => Err(format!("`{}` wins", found.signature.id)),
+        Some(found) => match found.rival {
+            None => Ok(()),
+            Some(rival) => Err(format!(
+                "`{}` ({}:{}) fits as well: say which is more specific with `over`",
+                rival.id, rival.file, rival.line
+            )),
+        },
+    }
+}
+
+fn yields(classifier: &Classifier, family: Family, signature: &Signature, example: &Example) -> Result<(), String> {
+    let (software, host) = match signature.said {
+        Said::Greeting => {
+            let row = row_of(classifier, family, example);
+            (row.software.map(|software| *software), row.hostname)
+        }
+        Said::Ehlo | Said::Feat | Said::Syst => {
+            let text = Text::read(example.greeting.as_bytes());
+            let made = classifier.list(family).best_said(signature.said, &text).map(|(_, made)| made);
+            made.map_or((None, None), |made| (Some(made.software), made.host))
+        }
+    };
+    let software = software.as_ref();
     for (field, found, stated) in [
         ("version", software.and_then(|software| software.version.as_deref()), example.version.as_deref()),
-        ("host", row.hostname.as_deref(), example.host.as_deref()),
+        ("host", host.as_deref(), example.host.as_deref()),
         ("os", software.and_then(|software| software.os.as_deref()), example.os.as_deref()),
         ("device", software.and_then(|software| software.device.as_deref()), example.device.as_deref()),
     ] {
@@ -92,14 +167,6 @@ fn prove(classifier: &Classifier, family: Family, signature: &Signature, example
         }
     }
     Ok(())
-}
-
-fn wins(list: &List, signature: &Signature, example: &Example) -> Result<(), String> {
-    match list.best(&Text::read(example.greeting.as_bytes())) {
-        None => Err("no signature matches".to_owned()),
-        Some((winner, _)) if winner.id == signature.id => Ok(()),
-        Some((winner, _)) => Err(format!("`{}` wins", winner.id)),
-    }
 }
 
 fn row_of(classifier: &Classifier, family: Family, example: &Example) -> Observation {

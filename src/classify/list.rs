@@ -1,18 +1,52 @@
 //! One wordlist, ready to match: one pass over the text picks the candidates, and a rule picks the winner.
 //!
-//! The regex crate matches in time linear in the text, whatever the pattern, so hostile text costs its length and no
-//! more.
+//! Of the signatures that match, the surest wins, then the one that matches more of the text, then the earlier in the
+//! file; unless another is said to be `over` it. Where other software is as good as sure, the winner is a guess, and its
+//! confidence says so.
+//!
+//! The regex crate matches in time linear in the text, whatever the pattern; text and candidates are bounded, so that
+//! hostile text costs no more than any other of its length.
 
-use regex::bytes::{RegexSet, RegexSetBuilder};
-
-use super::signature::{CASE_INSENSITIVE, LoadError, MULTI_LINE, Match, Said, Signature, UNICODE, load};
+use super::prefilter::{Places, Prefilter};
+use super::signature::{LoadError, Match, Said, Signature, load};
 use super::text::Text;
+
+/// So many candidates are tried, the surest first. A greeting has a handful; one with the words of more is made to cost.
+const MAX_CANDIDATES: usize = 64;
+
+/// Of two that match, the less sure by more than this is no rival.
+pub(super) const RIVAL_WITHIN: u8 = 10;
+
+/// What a rival takes from the winner's confidence: even words that are one product's own (95) sink below 80.
+pub(super) const RIVAL_PENALTY: u8 = 20;
 
 /// The signatures of one wordlist, the surest first.
 #[derive(Debug)]
 pub(super) struct List {
     signatures: Vec<Signature>,
-    patterns: RegexSet,
+    greetings: Heard,
+    ehlo: Heard,
+    feat: Heard,
+    syst: Heard,
+}
+
+/// The signatures for what is said in one place.
+#[derive(Debug)]
+struct Heard {
+    /// Which of the list's, the surest first.
+    members: Vec<usize>,
+    prefilter: Prefilter,
+}
+
+/// What names a text.
+#[derive(Debug)]
+pub(super) struct Found<'a> {
+    /// The signature that won.
+    pub(super) signature: &'a Signature,
+    /// Where its match begins.
+    pub(super) start: usize,
+    /// One of other software that is as good as sure, and neither is said to be over the other.
+    pub(super) rival: Option<&'a Signature>,
 }
 
 impl List {
@@ -26,15 +60,15 @@ impl List {
 
     /// A wordlist of these signatures; `file` is how errors call it that are of no one of them.
     pub(super) fn of(file: &str, mut signatures: Vec<Signature>) -> Result<Self, LoadError> {
-        signatures.retain(|signature| signature.said == Said::Greeting);
         signatures.sort_by_key(|signature| std::cmp::Reverse(signature.confidence));
-        let patterns = RegexSetBuilder::new(signatures.iter().map(|signature| signature.pattern.as_str()))
-            .case_insensitive(CASE_INSENSITIVE)
-            .multi_line(MULTI_LINE)
-            .unicode(UNICODE)
-            .build()
-            .map_err(|error| LoadError::at(file, "", 0, error))?;
-        Ok(Self { signatures, patterns })
+        let heard = |said| Heard::new(said, &signatures).map_err(|problem| LoadError::at(file, "", 0, problem));
+        Ok(Self {
+            greetings: heard(Said::Greeting)?,
+            ehlo: heard(Said::Ehlo)?,
+            feat: heard(Said::Feat)?,
+            syst: heard(Said::Syst)?,
+            signatures,
+        })
     }
 
     /// Every signature.
@@ -42,54 +76,184 @@ impl List {
         &self.signatures
     }
 
-    /// The signature that names the text best: the highest confidence wins, then the longest match, then the order of
-    /// the file.
+    /// The signature that names a greeting best, and what it makes of it.
     pub(super) fn best(&self, text: &Text<'_>) -> Option<(&Signature, Match)> {
-        let mut best: Option<(&Signature, Match)> = None;
-        for index in &self.patterns.matches(text.as_str().as_bytes()) {
-            let signature = &self.signatures[index];
-            if best.as_ref().is_some_and(|(best, _)| best.confidence > signature.confidence) {
-                break;
-            }
-            let Some(found) = signature.apply(text) else { continue };
-            let is_under = best.as_ref().is_some_and(|(best, _)| best.over.contains(&signature.id));
-            if !is_under && best.as_ref().is_none_or(|(_, best)| found.len > best.len) {
-                best = Some((signature, found));
+        self.best_said(Said::Greeting, text)
+    }
+
+    /// The same for what is said in some place.
+    pub(super) fn best_said(&self, said: Said, text: &Text<'_>) -> Option<(&Signature, Match)> {
+        let heard = self.heard(said);
+        let candidates = heard.prefilter.candidates(text.as_str().as_bytes());
+        // Of most texts one signature is tried, which then has no rivals.
+        if let Some(only) = candidates.only() {
+            let signature = &self.signatures[heard.members[only]];
+            return Some((signature, signature.apply(text, 0)?));
+        }
+        let found = self.pick(heard, candidates, text)?;
+        let mut made = found.signature.apply(text, found.start)?;
+        if found.rival.is_some() {
+            made.software.confidence = made.software.confidence.saturating_sub(RIVAL_PENALTY).max(1);
+        }
+        Some((found.signature, made))
+    }
+
+    /// The signature that wins, and what speaks against it.
+    pub(super) fn find(&self, said: Said, text: &Text<'_>) -> Option<Found<'_>> {
+        let heard = self.heard(said);
+        self.pick(heard, heard.prefilter.candidates(text.as_str().as_bytes()), text)
+    }
+
+    fn pick(&self, heard: &Heard, candidates: Places, text: &Text<'_>) -> Option<Found<'_>> {
+        let hits = self.hits(heard, candidates, text);
+        let surest = best_of(hits.iter())?;
+        let mut winner = surest;
+        // Each step is one up; where signatures are over each other, which the check tells, the steps end all the same.
+        for _ in 0..hits.len() {
+            let Some(over) = best_of(hits.iter().filter(|hit| hit.signature.is_over(winner.signature))) else { break };
+            winner = over;
+        }
+        let rival = hits.iter().map(|hit| hit.signature).find(|other| {
+            let is_settled = winner.signature.is_kin(other)
+                || hits.iter().any(|hit| hit.signature.is_kin(winner.signature) && hit.signature.is_over(other));
+            !is_settled && other.confidence.saturating_add(RIVAL_WITHIN) >= surest.signature.confidence
+        });
+        Some(Found { signature: winner.signature, start: winner.start, rival })
+    }
+
+    /// Those that match, the surest first, without those too unsure to matter.
+    fn hits(&self, heard: &Heard, candidates: Places, text: &Text<'_>) -> Vec<Hit<'_>> {
+        let text = text.as_str().as_bytes();
+        let mut hits: Vec<Hit<'_>> = Vec::new();
+        for place in candidates.in_order().take(MAX_CANDIDATES) {
+            let signature = &self.signatures[heard.members[place]];
+            let matters = hits.first().is_none_or(|surest| {
+                signature.confidence.saturating_add(RIVAL_WITHIN) >= surest.signature.confidence
+                    || hits.iter().any(|hit| signature.is_over(hit.signature))
+            });
+            if matters && let Some(found) = signature.pattern.find(text) {
+                hits.push(Hit { signature, start: found.start(), len: found.len() });
             }
         }
-        best
+        hits
     }
+
+    fn heard(&self, said: Said) -> &Heard {
+        match said {
+            Said::Greeting => &self.greetings,
+            Said::Ehlo => &self.ehlo,
+            Said::Feat => &self.feat,
+            Said::Syst => &self.syst,
+        }
+    }
+}
+
+impl Heard {
+    fn new(said: Said, signatures: &[Signature]) -> Result<Self, String> {
+        let members: Vec<usize> =
+            signatures.iter().enumerate().filter(|(_, it)| it.said == said).map(|(place, _)| place).collect();
+        let required = members.iter().map(|place| signatures[*place].required.as_deref());
+        let prefilter = Prefilter::new(required).map_err(|error| error.to_string())?;
+        Ok(Self { members, prefilter })
+    }
+}
+
+/// A signature that matches, and where.
+#[derive(Debug, Clone, Copy)]
+struct Hit<'a> {
+    signature: &'a Signature,
+    start: usize,
+    len: usize,
+}
+
+/// The surest, then the longest, then the earliest in the file.
+fn best_of<'h, 'a: 'h>(hits: impl Iterator<Item = &'h Hit<'a>>) -> Option<Hit<'a>> {
+    let better = |best: &'h Hit<'a>, hit: &'h Hit<'a>| {
+        let is_better = (hit.signature.confidence, hit.len) > (best.signature.confidence, best.len);
+        if is_better { hit } else { best }
+    };
+    hits.reduce(better).copied()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn list(signatures: &[(&str, u8, &str)]) -> List {
+    /// Signatures of software called as they are: id, confidence, pattern, and what else is to be said.
+    fn list(signatures: &[(&str, u8, &str, &str)]) -> List {
         let entries: Vec<String> = signatures
             .iter()
-            .map(|(id, confidence, pattern)| {
+            .map(|(id, confidence, pattern, more)| {
+                let software = id.trim_end_matches(char::is_numeric);
                 format!(
-                    "[[signature]]\nid = '{id}'\nsoftware = '{id}'\nconfidence = {confidence}\npattern = '{pattern}'\n\
-                     [[signature.example]]\ngreeting = ''\n"
+                    "[[signature]]\nid = '{id}'\nsoftware = '{software}'\nconfidence = {confidence}\n\
+                     pattern = '{pattern}'\n{more}\n[[signature.example]]\ngreeting = ''\n"
                 )
             })
             .collect();
         List::load("list.toml", &entries.concat()).unwrap()
     }
 
+    /// Who wins, at what confidence.
+    fn winner(list: &List) -> Option<(&str, u8)> {
+        let (signature, made) = list.best(&Text::read(b"220 a thing\r\n"))?;
+        Some((&signature.id, made.software.confidence))
+    }
+
     #[test]
     fn the_surer_then_the_longer_then_the_earlier_wins() {
-        for (signatures, winner) in [
-            ([("a", 50, "thing"), ("b", 60, "hi")], "b"),
-            ([("a", 50, "thing"), ("b", 50, "a thing")], "b"),
-            ([("a", 50, "a thing"), ("b", 50, "thing")], "a"),
-            ([("a", 50, "thing"), ("b", 50, "a.thi")], "a"),
-            ([("a", 50, "nothing"), ("b", 1, "thing")], "b"),
+        for (signatures, expected) in [
+            ([("a", 50, "thing", ""), ("b", 61, "thi", "")], "b"),
+            ([("a1", 50, "thing", ""), ("a2", 50, "a thing", "")], "a2"),
+            ([("a1", 50, "a thing", ""), ("a2", 50, "thing", "")], "a1"),
+            ([("a1", 50, "thing", ""), ("a2", 50, "a.thi", "")], "a1"),
+            ([("a", 50, "nothing", ""), ("b", 1, "thing", "")], "b"),
         ] {
             let list = list(&signatures);
-            let (signature, _) = list.best(&Text::read(b"220 a thing\r\n")).unwrap();
-            assert_eq!(signature.id, winner, "{signatures:?}");
+            assert_eq!(winner(&list).map(|(id, _)| id), Some(expected), "{signatures:?}");
         }
+    }
+
+    #[test]
+    fn a_guess_between_two_is_less_sure() {
+        for (signatures, expected) in [
+            ([("a", 90, "thing", ""), ("b", 80, "thi", "")], ("a", 70)),
+            ([("a", 90, "thing", ""), ("b", 79, "thi", "")], ("a", 90)),
+            ([("a", 9, "thing", ""), ("b", 8, "thi", "")], ("a", 1)),
+            ([("a1", 90, "thing", ""), ("a2", 90, "thi", "")], ("a1", 90)),
+            ([("a", 90, "thing", "over = ['b']"), ("b", 90, "a thi", "")], ("a", 90)),
+            ([("a", 40, "thing", "over = ['b']"), ("b", 90, "a thi", "")], ("a", 40)),
+            ([("a", 40, "thong", "over = ['b']"), ("b", 90, "a thi", "")], ("b", 90)),
+            ([("a", 90, "thing", "runs = ['b']"), ("b", 90, "thi", "")], ("a", 90)),
+            ([("a", 90, "thing", "over = ['b']"), ("b", 90, "thi", "over = ['a']")], ("a", 90)),
+        ] {
+            let list = list(&signatures);
+            assert_eq!(winner(&list), Some(expected), "{signatures:?}");
+        }
+        let third = list(&[("a", 60, "thing", "over = ['b']"), ("b", 95, "thi", ""), ("c", 90, "a th", "")]);
+        assert_eq!(winner(&third), Some(("a", 40)));
+        let kin = list(&[("a1", 90, "a thing", ""), ("a2", 60, "thing", "over = ['b']"), ("b", 85, "thi", "")]);
+        assert_eq!(winner(&kin), Some(("a1", 90)));
+    }
+
+    #[test]
+    fn each_place_has_its_own() {
+        let list =
+            list(&[("a", 90, "thing", "said = 'ehlo'"), ("b", 50, "thing", ""), ("c", 70, "thing", "said = 'feat'")]);
+        let text = Text::read(b"250 a thing\r\n");
+        let named = |said| list.best_said(said, &text).map(|(signature, _)| signature.id.as_str());
+        let all = [Said::Greeting, Said::Ehlo, Said::Feat, Said::Syst];
+        assert_eq!(all.map(named), [Some("b"), Some("a"), Some("c"), None]);
+    }
+
+    #[test]
+    fn a_text_of_every_word_is_tried_on_so_many() {
+        let ids: Vec<String> = (0..100).map(|n| format!("{n:03}x")).collect();
+        let patterns: Vec<String> = ids.iter().map(|id| format!("thing.*{id}")).collect();
+        let signatures: Vec<_> = ids.iter().zip(&patterns).map(|(id, pattern)| (&**id, 50, &**pattern, "")).collect();
+        let list = list(&signatures);
+        let greeting = |id: &str| format!("220 {} thing {id}\r\n", ids.join(" "));
+        assert!(list.best(&Text::read(greeting(&ids[MAX_CANDIDATES - 1]).as_bytes())).is_some());
+        assert!(list.best(&Text::read(greeting(&ids[MAX_CANDIDATES]).as_bytes())).is_none());
     }
 }

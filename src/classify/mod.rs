@@ -8,6 +8,7 @@
 //! bytes ─► text ──► list ─► signature ─► software, host
 //!      │       └──► hostname             (where a mail server gives itself a name)
 //!      └► hash                           (the same server a minute later hashes the same)
+//! answers ► text ──► list ─► dialogue    (what EHLO, FEAT and SYST add, or contradict)
 //! observation ─► fronting                (whether something stands in front, and what speaks for it)
 //!             └► findings                (what an auditor should look at)
 //! ```
@@ -15,12 +16,14 @@
 mod announced;
 mod check;
 mod cpe;
+mod dialogue;
 pub mod findings;
 pub mod fronting;
 mod hash;
 mod hostname;
 mod list;
 mod load;
+mod prefilter;
 mod products;
 mod signature;
 #[cfg(test)]
@@ -35,9 +38,9 @@ pub use self::products::Product;
 pub use self::signature::LoadError;
 
 use self::list::List;
-use self::signature::Match;
+use self::signature::{Match, Signature};
 use self::text::Text;
-use crate::observation::{Observation, Outcome, Vantage};
+use crate::observation::{Observation, Outcome, Service, Software, Vantage};
 
 /// A name from the other family's list is a little less sure: something is odd about that port.
 const OTHER_FAMILY_PENALTY: u8 = 10;
@@ -119,8 +122,12 @@ impl Classifier {
 
     /// The same where something is known of our own address as others see it.
     pub fn classify_from(&self, observation: &mut Observation, vantage: &Vantage) {
-        if !observation.greeting().is_empty() && observation.outcome != Outcome::OtherProtocol {
-            self.read_greeting(observation);
+        if observation.outcome != Outcome::OtherProtocol {
+            let signature = if observation.greeting().is_empty() { None } else { self.read_greeting(observation) };
+            let dialogue = observation.dialogue.as_deref();
+            if let Some(answer) = dialogue.and_then(|dialogue| dialogue::answer(dialogue, &self.ftp, &self.mail)) {
+                dialogue::reconcile(observation, signature, answer);
+            }
         }
         if fronting::is_to_be_judged(observation) {
             observation.seen_as = fronting::seen_as(observation);
@@ -128,6 +135,19 @@ impl Classifier {
             observation.fronting = Some(fronting::verdict(&observation.evidence));
         }
         observation.findings = findings::judge(observation);
+    }
+
+    /// What a greeting names, and nothing else of it.
+    ///
+    /// ```
+    /// use hailer::Service;
+    /// use hailer::classify::Classifier;
+    ///
+    /// let software = Classifier::builtin().name(Service::Ftp, b"220 (vsFTPd 3.0.5)\r\n").expect("it says who it is");
+    /// assert_eq!(&*software.name, "vsftpd");
+    /// ```
+    pub fn name(&self, service: Service, greeting: &[u8]) -> Option<Software> {
+        Some(self.identify(&Text::read(greeting), Family::of(service)).named?.1)
     }
 
     /// Proves every signature by its examples; an empty answer means that all hold.
@@ -139,36 +159,39 @@ impl Classifier {
         check::check(self)
     }
 
-    fn read_greeting(&self, observation: &mut Observation) {
+    /// Reads what the greeting says; the answer is the signature that names it.
+    fn read_greeting(&self, observation: &mut Observation) -> Option<&Signature> {
         let greeting = observation.greeting();
         let hash = hash::banner_hash(greeting);
         let text = Text::read(greeting);
-        let verdict = self.identify(&text, Family::of(observation));
-        let hostname = verdict.host.or_else(|| match verdict.family {
+        let Verdict { family, named, host } = self.identify(&text, Family::of(observation.service));
+        let hostname = host.or_else(|| match family {
             Family::Mail => hostname::in_mail_greeting(&text),
             Family::Ftp => None,
         });
+        let (signature, software) = named.unzip();
         // `220 Mailpit ESMTP` leaves the host name out; the word in its place is the product's.
-        let is_product = |word: &str| verdict.software.as_ref().is_some_and(|it| it.name.eq_ignore_ascii_case(word));
+        let is_product = |word: &str| software.as_ref().is_some_and(|it| it.name.eq_ignore_ascii_case(word));
         observation.hostname = hostname.filter(|name| !is_product(name));
-        let version = verdict.software.as_ref().and_then(|software| software.version.as_deref());
+        let version = software.as_ref().and_then(|software| software.version.as_deref());
         observation.announced = announced::read(observation.greeting(), version);
-        observation.software = verdict.software;
+        observation.software = software.map(Box::new);
         observation.banner_hash = Some(hash);
+        signature
     }
 
     /// Tries the family that is expected at the port, then the other.
-    fn identify(&self, text: &Text<'_>, expected: Family) -> Verdict {
+    fn identify(&self, text: &Text<'_>, expected: Family) -> Verdict<'_> {
         for family in [expected, expected.other()] {
-            if let Some((_, found)) = self.list(family).best(text) {
-                let Match { mut software, host, .. } = found;
+            if let Some((signature, found)) = self.list(family).best(text) {
+                let Match { mut software, host } = found;
                 if family != expected {
                     software.confidence = software.confidence.saturating_sub(OTHER_FAMILY_PENALTY).max(1);
                 }
-                return Verdict { family, software: Some(Box::new(software)), host };
+                return Verdict { family, named: Some((signature, software)), host };
             }
         }
-        Verdict { family: expected, software: None, host: None }
+        Verdict { family: expected, named: None, host: None }
     }
 
     fn list(&self, family: Family) -> &List {
@@ -187,8 +210,8 @@ enum Family {
 }
 
 impl Family {
-    fn of(observation: &Observation) -> Self {
-        if observation.service.is_ftp() { Self::Ftp } else { Self::Mail }
+    fn of(service: Service) -> Self {
+        if service.is_ftp() { Self::Ftp } else { Self::Mail }
     }
 
     fn other(self) -> Self {
@@ -200,8 +223,8 @@ impl Family {
 }
 
 /// What the signatures made of a greeting.
-struct Verdict {
+struct Verdict<'a> {
     family: Family,
-    software: Option<Box<crate::observation::Software>>,
+    named: Option<(&'a Signature, Software)>,
     host: Option<String>,
 }

@@ -3,6 +3,7 @@
 //! A wordlist that loads is valid, so matching has no errors. Whether its examples hold is a separate question, answered
 //! by [`Classifier::check`](super::Classifier::check).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -13,10 +14,11 @@ use toml::Spanned;
 
 use super::cpe::Template;
 use super::hostname;
+use super::prefilter;
 use super::text::Text;
 use crate::observation::Software;
 
-/// The named groups that feed the fields.
+/// The named groups that feed the fields, in the order in which [`Signature::apply`] reads them.
 const GROUPS: [&str; 4] = ["version", "host", "device", "os"];
 
 /// Longer than any version, device or system that means something; longer ones are a pattern run wild over hostile text.
@@ -71,12 +73,18 @@ pub(super) struct Signature {
     pub(super) over: Vec<String>,
     /// Where it stands.
     pub(super) file: Arc<str>,
+    /// Other software inside this one or behind it, which may answer as well: no contradiction.
+    pub(super) runs: Vec<String>,
     pub(super) line: usize,
     pub(super) confidence: u8,
     pub(super) pattern: Regex,
+    /// Words of which the text has one at least where the pattern matches.
+    pub(super) required: Option<Vec<Vec<u8>>>,
     pub(super) examples: Vec<Example>,
     pub(super) software: Arc<str>,
     pub(super) vendor: Option<Arc<str>>,
+    /// Where in the pattern the groups of [`GROUPS`] are; none where it has no group, which costs less to match.
+    groups: Option<[Option<usize>; GROUPS.len()]>,
     cpe: Option<Template>,
     os: Option<String>,
     device: Option<String>,
@@ -101,33 +109,53 @@ pub(super) struct Match {
     pub(super) software: Software,
     /// The host name, where the pattern has a group for it and it can be one.
     pub(super) host: Option<String>,
-    /// How much text matched: of two signatures equally sure, the one that explains more wins.
-    pub(super) len: usize,
 }
 
 impl Signature {
-    /// Matches the text and reads the fields from it.
-    pub(super) fn apply(&self, text: &Text<'_>) -> Option<Match> {
-        let captures = self.pattern.captures(text.as_str().as_bytes())?;
-        let field = |name: &str| {
-            let group = captures.name(name)?;
-            let usable = (1..=MAX_FIELD).contains(&group.len()) && !text.may_be_cut_at(group.end());
-            usable.then(|| String::from_utf8_lossy(group.as_bytes()).into_owned())
+    /// Matches the text from `start` on, and reads the fields from it.
+    pub(super) fn apply(&self, text: &Text<'_>, start: usize) -> Option<Match> {
+        let whole = text.as_str().as_bytes();
+        let field = |range: std::ops::Range<usize>| {
+            let usable = (1..=MAX_FIELD).contains(&range.len()) && !text.may_be_cut_at(range.end);
+            usable.then(|| String::from_utf8_lossy(&whole[range]))
+        };
+        let [version, host, device, os] = match &self.groups {
+            Some(groups) => {
+                let captures = self.pattern.captures_at(whole, start)?;
+                groups.map(|group| field(captures.get(group?)?.range()))
+            }
+            None if self.pattern.is_match_at(whole, start) => [const { None }; GROUPS.len()],
+            None => return None,
         };
         // The full stop of a sentence is no part of the version that ends it.
-        let version = field("version").map(|version| version.trim_end_matches(['.', ',', '-']).to_owned());
-        let os = field("os").or_else(|| self.os_of(version.as_deref())).or_else(|| self.os.clone());
+        let version = version.map(|version| version.trim_end_matches(['.', ',', '-']).to_owned());
+        let os = os.map(Cow::into_owned).or_else(|| self.os_of(version.as_deref())).or_else(|| self.os.clone());
         let software = Software {
             name: Arc::clone(&self.software),
             vendor: self.vendor.clone(),
-            device: field("device").or_else(|| self.device.clone()),
+            device: device.map(Cow::into_owned).or_else(|| self.device.clone()),
             os,
             cpe: self.cpe.as_ref().map(|cpe| cpe.fill(version.as_deref())),
             confidence: self.confidence,
             version,
         };
-        let host = field("host").and_then(|host| hostname::accept(&host).map(str::to_owned));
-        Some(Match { software, host, len: captures[0].len() })
+        let host = host.and_then(|host| hostname::accept(&host).map(str::to_owned));
+        Some(Match { software, host })
+    }
+
+    /// Whether it is said to win over the other.
+    pub(super) fn is_over(&self, other: &Self) -> bool {
+        self.over.contains(&other.id)
+    }
+
+    /// Whether both may be true of one server: they name the same software, or one that runs the other.
+    pub(super) fn is_kin(&self, other: &Self) -> bool {
+        self.software == other.software || self.is_made_of(other) || other.is_made_of(self)
+    }
+
+    /// Whether it names a product that runs the other's software.
+    pub(super) fn is_made_of(&self, other: &Self) -> bool {
+        self.runs.iter().any(|software| **software == *other.software)
     }
 
     /// The system that a version belongs to: the entry for the most of its leading components.
@@ -199,6 +227,8 @@ struct Entry {
     #[serde(default)]
     over: Vec<String>,
     #[serde(default)]
+    runs: Vec<String>,
+    #[serde(default)]
     example: Vec<Example>,
 }
 
@@ -233,6 +263,9 @@ impl Entry {
             id: self.id.into_inner(),
             said: self.said,
             over: self.over,
+            runs: self.runs,
+            required: prefilter::required(self.pattern.get_ref()),
+            groups: groups(&pattern),
             software: self.software.into_inner().into(),
             vendor: self.vendor.map(Into::into),
             cpe: cpe.transpose()?,
@@ -246,8 +279,8 @@ impl Entry {
     }
 }
 
-/// The one way in which a pattern is compiled, alone or in a set.
-pub(super) const CASE_INSENSITIVE: bool = true;
+/// As product names are written, in any case.
+const CASE_INSENSITIVE: bool = true;
 /// `^` and `$` stand at the ends of every line.
 pub(super) const MULTI_LINE: bool = true;
 /// `\d`, `\w` and `\b` are ASCII's, as product names are; this keeps the automata small.
@@ -287,6 +320,11 @@ fn not_compiled(pattern: &Spanned<String>, source: &Source<'_>, error: &regex::E
     let quoted = source.content.get(at..).and_then(|rest| rest.find(text.as_str())).filter(|quote| *quote <= 4);
     let at = quoted.map_or(at, |quote| at + quote + offset);
     source.error(at, format_args!("the pattern cannot be read: {problem}"))
+}
+
+fn groups(pattern: &Regex) -> Option<[Option<usize>; GROUPS.len()]> {
+    let groups = GROUPS.map(|group| pattern.capture_names().position(|name| name == Some(group)));
+    groups.iter().any(Option::is_some).then_some(groups)
 }
 
 fn has_group(pattern: &Regex, name: &str) -> bool {
@@ -366,7 +404,7 @@ version = "1.2"
     fn a_field_run_wild_is_dropped() {
         let signatures = load("list.toml", SOUND).unwrap().signatures;
         let greeting = format!("220 Thing {}\r\n", "1".repeat(60_000));
-        let found = signatures[0].apply(&Text::read(greeting.as_bytes())).unwrap();
+        let found = signatures[0].apply(&Text::read(greeting.as_bytes()), 0).unwrap();
         assert_eq!(found.software.version, None);
     }
 }

@@ -1,5 +1,8 @@
 //! The classifier as the engine uses it: rows in, rows out.
 
+mod answers;
+mod framing;
+
 use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
@@ -37,26 +40,40 @@ fn a_mistake_says_where_and_what() {
 }
 
 #[test]
-fn framing_and_letters_do_not_matter() {
-    for (service, greeting, name, version) in [
-        (Service::Ftp, &b"220 (vsFTPd 3.0.5)\n"[..], "vsftpd", Some("3.0.5")),
-        (Service::Ftp, b"220 (VSFTPD 3.0.5)   \t\r\n", "vsftpd", Some("3.0.5")),
-        (Service::Ftps, b"(vsFTPd 3.0.5)\r\n", "vsftpd", Some("3.0.5")),
+fn mistakes_between_signatures_are_told() {
+    let entry = |id: &str, software: &str, more: &str, pattern: &str| {
+        format!(
+            "[[signature]]\nid = '{id}'\nsoftware = '{software}'\nconfidence = 90\n{more}\npattern = '{pattern}'\n\
+             [[signature.example]]\ngreeting = '220 a thing'\n"
+        )
+    };
+    let fits = "fits as well: say which is more specific with `over`, for \"220 a thing\"";
+    for (first, second, expected) in [
+        (("A", "", "a thing"), ("B", "", "nothing"), vec!["list:10: b: `a` wins, for \"220 a thing\"".to_owned()]),
         (
-            Service::Ftp,
-            b"220-b\xfccher\r\n220 proftpd 1.3.8 server (B\xfccher) [192.0.2.1]\r\n",
-            "ProFTPD",
-            Some("1.3.8"),
+            ("A", "", "a thing"),
+            ("A", "", "a thing|nothing"),
+            vec!["list:10: b: `a` wins, for \"220 a thing\"".to_owned()],
         ),
-        (Service::Ftp, b"220-one\n220-two\n220 FileZilla Server 1.9.4\n", "FileZilla Server", Some("1.9.4")),
-        (Service::Ftp, b"220-\r\n  FileZilla Server 1.9.4\r\n220 \r\n", "FileZilla Server", Some("1.9.4")),
-        (Service::Ftp, b"220 \x00\x01(vsFTPd 3.0.5)\x00\r\n", "vsftpd", Some("3.0.5")),
-        (Service::Smtp, b"220 mail.example.com esmtp postfix\r\n", "Postfix", None),
-        (Service::Submission, b"220\tmail.example.com ESMTP Exim 4.98.2 \xe4\r\n", "Exim", Some("4.98.2")),
-        (Service::Smtps, b"421 mail.example.com ESMTP Sendmail 8.18.1/8.18.1; busy\r\n", "Sendmail", Some("8.18.1")),
+        (
+            ("A", "", "a thing"),
+            ("B", "", "thing"),
+            vec![format!("list:2: a: `b` (list:10) {fits}"), "list:10: b: `a` wins, for \"220 a thing\"".to_owned()],
+        ),
+        (
+            ("A", "over = ['c']", "a thing"),
+            ("A", "", "none"),
+            vec!["list:2: a: `over` names `c`, which is not there".to_owned()],
+        ),
     ] {
-        let row = classified(service, Outcome::Greeted, greeting);
-        assert_eq!(told(&row), Some((name, version)), "{}", greeting.escape_ascii());
+        let list = [entry("a", first.0, first.1, first.2), entry("b", second.0, second.1, second.2)].concat();
+        let empty = "signature = []";
+        for lists in [[("list", &*list), ("x", empty), ("x", empty)], [("x", empty), ("x", empty), ("list", &*list)]] {
+            let told: Vec<String> = Classifier::new(lists).unwrap().check().iter().map(ToString::to_string).collect();
+            for expected in &expected {
+                assert!(told.contains(expected), "{expected} is not in {told:#?}");
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::Config;
 use crate::error::Error;
+use crate::scan;
 use crate::target::Targets;
 
 /// More connections than this tell nothing new of a pool, and are no sweep any longer.
@@ -22,6 +23,11 @@ pub(super) fn check(config: &Config, targets: &Targets) -> Result<(), Error> {
         Some(address) => Err(Error::OurAddress { address: *address }),
         None => Ok(()),
     }
+}
+
+/// What slots are to try.
+pub(super) fn plan(config: &Config) -> scan::Further {
+    scan::Further { samples: config.samples, sample_interval: config.sample_interval, decoy: config.decoy }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ const CODES: [u16; 30] = [
 
 const PORTS: [u16; 12] = [20, 21, 25, 110, 143, 465, 587, 989, 990, 993, 995, 2525];
 
-const FINDINGS: [(&str, Severity); 34] = [
+const FINDINGS: [(&str, Severity); 35] = [
     ("cleartext_auth", Severity::High),
     ("no_starttls", Severity::Medium),
     ("no_auth_tls", Severity::Medium),
@@ -37,6 +37,7 @@ const FINDINGS: [(&str, Severity); 34] = [
     ("anonymous_ftp", Severity::Medium),
     ("version_disclosed", Severity::Info),
     ("inside_address_disclosed", Severity::Low),
+    ("banner_contradicted", Severity::Low),
     ("unexpected_name", Severity::High),
     ("clock_skew", Severity::Low),
     ("tls_on_plain_port", Severity::Low),

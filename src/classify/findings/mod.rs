@@ -9,6 +9,7 @@
 
 mod certificate;
 mod chain;
+mod claim;
 mod clear;
 mod clock;
 mod data_address;
@@ -63,8 +64,9 @@ impl Rule {
 }
 
 /// Every rule, by id.
-pub static RULES: [Rule; 31] = [
+pub static RULES: [Rule; 32] = [
     Rule::new("anonymous_ftp", Medium, data_address::anonymous_ftp),
+    Rule::new("banner_contradicted", Low, claim::banner_contradicted),
     Rule::new("cert_bad_signature", High, certificate::bad_signature),
     Rule::new("cert_expired", High, certificate::expired),
     Rule::new("cert_expires_soon", Low, certificate::expires_soon),
