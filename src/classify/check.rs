@@ -101,14 +101,16 @@ fn reveals_nothing(signature: &Signature) -> impl Iterator<Item = &'static str> 
         Said::Feat => &GENERIC_FEAT,
         Said::Syst => &GENERIC_SYST,
     };
-    let is_named = |text: &&str| signature.pattern.is_match(Text::read(text.as_bytes()).as_str().as_bytes());
+    let regex = signature.pattern.regex();
+    let is_named =
+        move |text: &&str| regex.is_some_and(|regex| regex.is_match(Text::read(text.as_bytes()).as_str().as_bytes()));
     texts.iter().copied().filter(is_named)
 }
 
 /// What does not hold between a signature and the others of its list, whatever the text.
 fn relations(list: &List, signature: &Signature) -> Vec<String> {
     let mut problems = Vec::new();
-    if signature.required.is_none() {
+    if signature.pattern.required.is_none() {
         problems.push("no literal of three letters that must occur: it is tried on every greeting".to_owned());
     }
     for id in &signature.over {

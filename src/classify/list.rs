@@ -8,7 +8,7 @@
 //! hostile text costs no more than any other of its length.
 
 use super::prefilter::{Places, Prefilter};
-use super::signature::{LoadError, Match, Said, Signature, load};
+use super::signature::{Compile, LoadError, Match, Said, Signature, load};
 use super::text::Text;
 
 /// So many candidates are tried, the surest first. A greeting has a handful; one with the words of more is made to cost.
@@ -51,8 +51,8 @@ pub(super) struct Found<'a> {
 
 impl List {
     /// Loads a wordlist; `file` is how errors call it.
-    pub(super) fn load(file: &str, content: &str) -> Result<Self, LoadError> {
-        match load(file, content) {
+    pub(super) fn load(file: &str, content: &str, compile: Compile) -> Result<Self, LoadError> {
+        match load(file, content, compile) {
             Ok(loaded) => Self::of(file, loaded.signatures),
             Err(mut errors) => Err(errors.swap_remove(0)),
         }
@@ -131,7 +131,7 @@ impl List {
                 signature.confidence.saturating_add(RIVAL_WITHIN) >= surest.signature.confidence
                     || hits.iter().any(|hit| signature.is_over(hit.signature))
             });
-            if matters && let Some(found) = signature.pattern.find(text) {
+            if matters && let Some(found) = signature.pattern.regex().and_then(|regex| regex.find(text)) {
                 hits.push(Hit { signature, start: found.start(), len: found.len() });
             }
         }
@@ -152,7 +152,7 @@ impl Heard {
     fn new(said: Said, signatures: &[Signature]) -> Result<Self, String> {
         let members: Vec<usize> =
             signatures.iter().enumerate().filter(|(_, it)| it.said == said).map(|(place, _)| place).collect();
-        let required = members.iter().map(|place| signatures[*place].required.as_deref());
+        let required = members.iter().map(|place| signatures[*place].pattern.required.as_deref());
         let prefilter = Prefilter::new(required).map_err(|error| error.to_string())?;
         Ok(Self { members, prefilter })
     }
@@ -191,7 +191,7 @@ mod tests {
                 )
             })
             .collect();
-        List::load("list.toml", &entries.concat()).unwrap()
+        List::load("list.toml", &entries.concat(), Compile::Now).unwrap()
     }
 
     /// Who wins, at what confidence.

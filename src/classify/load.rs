@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::list::List;
-use super::signature::{self, LoadError, Signature};
+use super::signature::{self, Compile, LoadError, Signature};
 use super::{Classifier, WORDLISTS, hash};
 
 /// What the wordlists are called in a folder, in the order of [`WORDLISTS`].
@@ -164,16 +164,19 @@ fn merge<'a>(
 ) -> Result<(List, Vec<&'a str>), Vec<LoadError>> {
     let list = |file, signatures| List::of(file, signatures).map_err(|error| vec![error]);
     let Some((own_file, own)) = own else {
-        return Ok((list(builtin_file, signature::load(builtin_file, builtin)?.signatures)?, vec![builtin]));
+        return Ok((
+            list(builtin_file, signature::load(builtin_file, builtin, Compile::WhenTried)?.signatures)?,
+            vec![builtin],
+        ));
     };
     let own = text(own_file, own).map_err(|error| vec![error])?;
-    let loaded = signature::load(own_file, own)?;
+    let loaded = signature::load(own_file, own, Compile::Now)?;
     if loaded.replace {
         return Ok((list(own_file, loaded.signatures)?, vec![own]));
     }
     let mut signatures = loaded.signatures;
     let known: HashSet<String> = signatures.iter().map(|signature| signature.id.clone()).collect();
-    let others = signature::load(builtin_file, builtin)?.signatures;
+    let others = signature::load(builtin_file, builtin, Compile::WhenTried)?.signatures;
     signatures.extend(others.into_iter().filter(|other: &Signature| !known.contains(&other.id)));
     Ok((list(own_file, signatures)?, vec![builtin, own]))
 }

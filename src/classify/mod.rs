@@ -23,6 +23,7 @@ mod hash;
 mod hostname;
 mod list;
 mod load;
+mod pattern;
 mod prefilter;
 mod products;
 mod signature;
@@ -38,7 +39,7 @@ pub use self::products::Product;
 pub use self::signature::LoadError;
 
 use self::list::List;
-use self::signature::{Match, Signature};
+use self::signature::{Compile, Match, Signature};
 use self::text::Text;
 use crate::observation::{Observation, Outcome, Service, Software, Vantage};
 
@@ -52,7 +53,7 @@ pub const WORDLISTS: [(&str, &str); 3] = [
     ("wordlists/fronts.toml", include_str!("../../wordlists/fronts.toml")),
 ];
 
-/// The wordlists of signatures, compiled once; a classification compiles nothing.
+/// The wordlists of signatures, read once.
 #[derive(Debug)]
 pub struct Classifier {
     ftp: List,
@@ -82,8 +83,8 @@ impl Classifier {
     /// ```
     pub fn builtin() -> &'static Arc<Self> {
         static BUILTIN: LazyLock<Arc<Classifier>> = LazyLock::new(|| {
-            let classifier = Classifier::new(WORDLISTS).expect("a test loads the wordlists that are compiled in");
-            Arc::new(classifier)
+            let classifier = Classifier::of(WORDLISTS, Compile::WhenTried);
+            Arc::new(classifier.expect("a test loads the wordlists that are compiled in"))
         });
         &BUILTIN
     }
@@ -99,10 +100,14 @@ impl Classifier {
     /// let error = Classifier::new(lists).unwrap_err();
     /// assert!(error.to_string().starts_with("smtp.toml:1:14: "));
     /// ```
-    pub fn new([ftp, mail, fronts]: [(&str, &str); 3]) -> Result<Self, LoadError> {
+    pub fn new(wordlists: [(&str, &str); 3]) -> Result<Self, LoadError> {
+        Self::of(wordlists, Compile::Now)
+    }
+
+    fn of([ftp, mail, fronts]: [(&str, &str); 3], compile: Compile) -> Result<Self, LoadError> {
         hash::prepare();
         let digest = load::digest([&[ftp.1], &[mail.1], &[fronts.1]]);
-        let load = |(file, content)| List::load(file, content);
+        let load = |(file, content)| List::load(file, content, compile);
         Ok(Self { ftp: load(ftp)?, mail: load(mail)?, fronts: load(fronts)?, digest })
     }
 
@@ -111,8 +116,8 @@ impl Classifier {
         &self.digest
     }
 
-    /// Fills in what was said (`hostname`, `announced`, `software`, `banner_hash`), whether something stands in front (`fronting`,
-    /// `evidence`, `seen_as`), and then what is to be mended (`findings`).
+    /// Fills in what was said (`hostname`, `announced`, `software`, `banner_hash`), whether something stands in front
+    /// (`fronting`, `evidence`, `seen_as`), and then what is to be mended (`findings`).
     ///
     /// A greeting that broke off is read as far as it came. Where nothing came, or another protocol spoke, it tells
     /// nothing; that may be evidence or a finding all the same.

@@ -8,10 +8,7 @@
 use std::collections::HashMap;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError};
-use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
-
-use super::signature::{MULTI_LINE, UNICODE};
 
 /// A shorter word is in half of all greetings.
 const MIN_WORD: usize = 3;
@@ -124,22 +121,17 @@ impl Places {
     }
 }
 
-/// The words of which one at least stands in every text that the pattern matches, in lower case.
-pub(super) fn required(pattern: &str) -> Option<Vec<Vec<u8>>> {
-    // Case is left out of it: `(?i)p` is a class of two letters, and the automaton knows of case by itself.
-    let mut parser = ParserBuilder::new().multi_line(MULTI_LINE).unicode(UNICODE).utf8(false).build();
-    best_of(&parser.parse(pattern).ok()?)
-}
-
-fn best_of(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+/// The words of which one at least stands in every text that the pattern matches, in lower case. The pattern is read as if
+/// case mattered, for the automaton knows of case by itself.
+pub(super) fn required(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => None,
         HirKind::Literal(_) => best_in_row(std::slice::from_ref(hir)),
         HirKind::Concat(parts) => best_in_row(parts),
-        HirKind::Capture(capture) => best_of(&capture.sub),
-        HirKind::Repetition(repetition) => (repetition.min > 0).then(|| best_of(&repetition.sub))?,
+        HirKind::Capture(capture) => required(&capture.sub),
+        HirKind::Repetition(repetition) => (repetition.min > 0).then(|| required(&repetition.sub))?,
         HirKind::Alternation(alternatives) => {
-            let words = alternatives.iter().map(best_of).collect::<Option<Vec<_>>>()?.concat();
+            let words = alternatives.iter().map(required).collect::<Option<Vec<_>>>()?.concat();
             (words.len() <= MAX_WORDS).then_some(words)
         }
     }
@@ -167,7 +159,7 @@ fn best_in_row(parts: &[Hir]) -> Option<Vec<Vec<u8>>> {
             | HirKind::Concat(_)
             | HirKind::Alternation(_) => {
                 offer(vec![std::mem::take(&mut word)]);
-                best_of(part).into_iter().for_each(&mut offer);
+                required(part).into_iter().for_each(&mut offer);
             }
         }
     }
@@ -200,6 +192,11 @@ fn worth(words: &[Vec<u8>]) -> Option<(usize, usize)> {
 mod tests {
     use super::*;
 
+    fn read(pattern: &str) -> Option<Vec<Vec<u8>>> {
+        let hir = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).unwrap();
+        required(&hir)
+    }
+
     #[test]
     fn a_pattern_requires_its_longest_rare_word() {
         for (pattern, words) in [
@@ -217,7 +214,7 @@ mod tests {
             ("foobar|foobaz", &["foobar", "foobaz"]),
             ("x(?:yz)", &["xyz"]),
         ] {
-            let required = required(pattern).unwrap_or_else(|| panic!("{pattern} requires nothing"));
+            let required = read(pattern).unwrap_or_else(|| panic!("{pattern} requires nothing"));
             let mut required: Vec<_> = required.iter().map(|word| String::from_utf8_lossy(word)).collect();
             required.sort_unstable_by_key(|word| words.iter().position(|expected| expected == word));
             assert_eq!(required, words, "{pattern}");
@@ -227,7 +224,7 @@ mod tests {
     #[test]
     fn some_patterns_require_nothing() {
         for pattern in [r"\d+\.\d+", "ab", "(?:foo)?", "(?:foo|b)", "foo|", "[a-z]+", "^", "(?:abc){0,3}"] {
-            assert_eq!(required(pattern), None, "{pattern}");
+            assert_eq!(read(pattern), None, "{pattern}");
         }
     }
 

@@ -8,18 +8,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::cpe::Template;
 use super::hostname;
-use super::prefilter;
+use super::pattern::{Fault, GROUPS, Pattern};
 use super::text::Text;
 use crate::observation::Software;
-
-/// The named groups that feed the fields, in the order in which [`Signature::apply`] reads them.
-const GROUPS: [&str; 4] = ["version", "host", "device", "os"];
 
 /// Longer than any version, device or system that means something; longer ones are a pattern run wild over hostile text.
 const MAX_FIELD: usize = 128;
@@ -77,14 +73,10 @@ pub(super) struct Signature {
     pub(super) runs: Vec<String>,
     pub(super) line: usize,
     pub(super) confidence: u8,
-    pub(super) pattern: Regex,
-    /// Words of which the text has one at least where the pattern matches.
-    pub(super) required: Option<Vec<Vec<u8>>>,
+    pub(super) pattern: Pattern,
     pub(super) examples: Vec<Example>,
     pub(super) software: Arc<str>,
     pub(super) vendor: Option<Arc<str>>,
-    /// Where in the pattern the groups of [`GROUPS`] are; none where it has no group, which costs less to match.
-    groups: Option<[Option<usize>; GROUPS.len()]>,
     cpe: Option<Template>,
     os: Option<String>,
     device: Option<String>,
@@ -119,12 +111,13 @@ impl Signature {
             let usable = (1..=MAX_FIELD).contains(&range.len()) && !text.may_be_cut_at(range.end);
             usable.then(|| String::from_utf8_lossy(&whole[range]))
         };
-        let [version, host, device, os] = match &self.groups {
+        let regex = self.pattern.regex()?;
+        let [version, host, device, os] = match &self.pattern.groups {
             Some(groups) => {
-                let captures = self.pattern.captures_at(whole, start)?;
+                let captures = regex.captures_at(whole, start)?;
                 groups.map(|group| field(captures.get(group?)?.range()))
             }
-            None if self.pattern.is_match_at(whole, start) => [const { None }; GROUPS.len()],
+            None if regex.is_match_at(whole, start) => [const { None }; GROUPS.len()],
             None => return None,
         };
         // The full stop of a sentence is no part of the version that ends it.
@@ -170,6 +163,15 @@ impl Signature {
     }
 }
 
+/// When patterns are compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compile {
+    /// When they are loaded, so that what cannot be compiled is told.
+    Now,
+    /// When they are first tried: a test has compiled them.
+    WhenTried,
+}
+
 /// The signatures of one file, in its order.
 #[derive(Debug)]
 pub(super) struct Loaded {
@@ -180,7 +182,7 @@ pub(super) struct Loaded {
 
 /// Reads the signatures of one wordlist; `file` is how errors call it. All that is wrong is told, as far as the file can
 /// be read at all.
-pub(super) fn load(file: &str, content: &str) -> Result<Loaded, Vec<LoadError>> {
+pub(super) fn load(file: &str, content: &str, compile: Compile) -> Result<Loaded, Vec<LoadError>> {
     let source = Source { file, content };
     let wordlist: Wordlist = toml::from_str(content)
         .map_err(|error| vec![source.error(error.span().map_or(0, |span| span.start), error.message())])?;
@@ -192,7 +194,7 @@ pub(super) fn load(file: &str, content: &str) -> Result<Loaded, Vec<LoadError>> 
             let (id, line) = (entry.id.get_ref(), source.line(first));
             errors.push(source.error(at, format_args!("the id `{id}` is taken in line {line}: give this one another")));
         }
-        match entry.compile(&name, &source) {
+        match entry.compile(&name, &source, compile) {
             Ok(signature) => signatures.push(signature),
             Err(error) => errors.push(error),
         }
@@ -233,7 +235,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn compile(self, file: &Arc<str>, source: &Source<'_>) -> Result<Signature, LoadError> {
+    fn compile(self, file: &Arc<str>, source: &Source<'_>, compile: Compile) -> Result<Signature, LoadError> {
         let at = self.id.span().start;
         if self.id.get_ref().is_empty() || self.software.get_ref().is_empty() {
             return Err(source.error(at, "a signature wants an id and a software that are not empty"));
@@ -244,14 +246,18 @@ impl Entry {
         if self.example.is_empty() {
             return Err(source.error(at, "a signature wants at least one [[signature.example]]"));
         }
-        let pattern = compile_pattern(&self.pattern, source)?;
+        let pattern =
+            Pattern::read(self.pattern.get_ref()).map_err(|fault| in_pattern(&self.pattern, source, &fault))?;
+        if compile == Compile::Now {
+            pattern.compile().map_err(|fault| in_pattern(&self.pattern, source, &fault))?;
+        }
         for (group, fixed) in [("os", &self.os), ("device", &self.device)] {
-            if let (true, Some(fixed)) = (has_group(&pattern, group), fixed) {
+            if let (true, Some(fixed)) = (pattern.has_group(group), fixed) {
                 let problem = format_args!("`{group}` is both fixed and a group of the pattern");
                 return Err(source.error(fixed.span().start, problem));
             }
         }
-        if !self.os_by_version.is_empty() && !has_group(&pattern, "version") {
+        if !self.os_by_version.is_empty() && !pattern.has_group("version") {
             return Err(source.error(at, "`os_by_version` wants a pattern with a group `version`"));
         }
         let cpe = self
@@ -264,8 +270,6 @@ impl Entry {
             said: self.said,
             over: self.over,
             runs: self.runs,
-            required: prefilter::required(self.pattern.get_ref()),
-            groups: groups(&pattern),
             software: self.software.into_inner().into(),
             vendor: self.vendor.map(Into::into),
             cpe: cpe.transpose()?,
@@ -279,56 +283,12 @@ impl Entry {
     }
 }
 
-/// As product names are written, in any case.
-const CASE_INSENSITIVE: bool = true;
-/// `^` and `$` stand at the ends of every line.
-pub(super) const MULTI_LINE: bool = true;
-/// `\d`, `\w` and `\b` are ASCII's, as product names are; this keeps the automata small.
-pub(super) const UNICODE: bool = false;
-
-fn compile_pattern(pattern: &Spanned<String>, source: &Source<'_>) -> Result<Regex, LoadError> {
-    let at = pattern.span().start;
-    let regex = RegexBuilder::new(pattern.get_ref())
-        .case_insensitive(CASE_INSENSITIVE)
-        .multi_line(MULTI_LINE)
-        .unicode(UNICODE)
-        .build()
-        .map_err(|error| not_compiled(pattern, source, &error))?;
-    if let Some(unknown) = regex.capture_names().flatten().find(|name| !GROUPS.contains(name)) {
-        let known = GROUPS.join(", ");
-        let problem =
-            format_args!("the group `{unknown}` feeds no field: those are {known}; without a name it is (?:…)");
-        return Err(source.error(at, problem));
-    }
-    if regex.is_match(b"") {
-        return Err(source.error(at, "the pattern matches everything, for it matches nothing at all"));
-    }
-    Ok(regex)
-}
-
-/// Why a pattern cannot be compiled, where in it that can be told.
-fn not_compiled(pattern: &Spanned<String>, source: &Source<'_>, error: &regex::Error) -> LoadError {
+/// A fault of a pattern as one of the file. In a literal string, which patterns are written in, what stands in the file is the
+/// pattern.
+fn in_pattern(pattern: &Spanned<String>, source: &Source<'_>, fault: &Fault) -> LoadError {
     let (at, text) = (pattern.span().start, pattern.get_ref());
-    let parsed = regex_syntax::ParserBuilder::new().utf8(false).unicode(UNICODE).build().parse(text);
-    let (offset, problem) = match parsed {
-        Err(regex_syntax::Error::Parse(error)) => (error.span().start.offset, error.kind().to_string()),
-        Err(regex_syntax::Error::Translate(error)) => (error.span().start.offset, error.kind().to_string()),
-        // Too large, for one.
-        Ok(_) | Err(_) => (0, error.to_string()),
-    };
-    // In a literal string, which patterns are written in, what stands in the file is the pattern.
     let quoted = source.content.get(at..).and_then(|rest| rest.find(text.as_str())).filter(|quote| *quote <= 4);
-    let at = quoted.map_or(at, |quote| at + quote + offset);
-    source.error(at, format_args!("the pattern cannot be read: {problem}"))
-}
-
-fn groups(pattern: &Regex) -> Option<[Option<usize>; GROUPS.len()]> {
-    let groups = GROUPS.map(|group| pattern.capture_names().position(|name| name == Some(group)));
-    groups.iter().any(Option::is_some).then_some(groups)
-}
-
-fn has_group(pattern: &Regex, name: &str) -> bool {
-    pattern.capture_names().flatten().any(|group| group == name)
+    source.error(quoted.map_or(at, |quote| at + quote + fault.at), &fault.problem)
 }
 
 /// A wordlist's text, for telling where an error is.
@@ -365,7 +325,7 @@ version = "1.2"
 
     #[test]
     fn a_sound_entry_loads() {
-        let signatures = load("list.toml", SOUND).unwrap().signatures;
+        let signatures = load("list.toml", SOUND, Compile::Now).unwrap().signatures;
         assert_eq!((signatures[0].id.as_str(), signatures[0].line), ("thing", 3));
     }
 
@@ -380,14 +340,14 @@ version = "1.2"
             (&SOUND.replace("90", "900"), "list.toml:5:14: invalid value"),
             (&SOUND.replace("'Thing (", "'Thing (("), "list.toml:6:18: the pattern cannot be read: unclosed group"),
             (&SOUND.replace("'Thing (", "'\\xd6 \\p{L} ("), "list.toml:6:17: the pattern cannot be read: "),
-            (&SOUND.replace("'Thing ", "'x{99999}{99}"), "list.toml:6:12: the pattern cannot be read: Compiled"),
-            (&SOUND.replace("<version>", "<release>"), "list.toml:6:11: the group `release` feeds no field: those"),
-            (&SOUND.replace("'Thing (?P<version>[\\d.]+)'", "'.*'"), "list.toml:6:11: the pattern matches everything"),
+            (&SOUND.replace("'Thing ", "'x{99999}{99}"), "list.toml:6:12: the pattern cannot be compiled: "),
+            (&SOUND.replace("<version>", "<release>"), "list.toml:6:21: the group `release` feeds no field: those"),
+            (&SOUND.replace("'Thing (?P<version>[\\d.]+)'", "'.*'"), "list.toml:6:12: the pattern matches everything"),
             (&SOUND.replace("cpe:2.3:a:", "cpe:/a:"), "list.toml:7:7: a CPE begins with"),
             (&SOUND.replace("<version>", "<os>").replace("cpe =", "os = 'x'\ncpe ="), "list.toml:7:6: `os` is both"),
             (SOUND.split("[[signature.example]]").next().unwrap(), "list.toml:3:6: a signature wants at least one"),
         ] {
-            let error = load("list.toml", content).unwrap_err()[0].to_string();
+            let error = load("list.toml", content, Compile::Now).unwrap_err()[0].to_string();
             assert!(error.starts_with(told), "{error:?} does not start with {told:?}");
         }
     }
@@ -395,14 +355,14 @@ version = "1.2"
     #[test]
     fn all_that_is_wrong_is_told() {
         let twice = format!("{SOUND}{SOUND}").replace("'Thing", "'(Thing");
-        let errors = load("list.toml", &twice).unwrap_err();
+        let errors = load("list.toml", &twice, Compile::Now).unwrap_err();
         let lines: Vec<_> = errors.iter().map(|error| error.line).collect();
         assert_eq!(lines, [6, 13, 16]);
     }
 
     #[test]
     fn a_field_run_wild_is_dropped() {
-        let signatures = load("list.toml", SOUND).unwrap().signatures;
+        let signatures = load("list.toml", SOUND, Compile::Now).unwrap().signatures;
         let greeting = format!("220 Thing {}\r\n", "1".repeat(60_000));
         let found = signatures[0].apply(&Text::read(greeting.as_bytes()), 0).unwrap();
         assert_eq!(found.software.version, None);
