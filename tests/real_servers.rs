@@ -72,6 +72,7 @@ struct Deep {
     tls: Option<String>,
     tls_version: Option<String>,
     old: Option<String>,
+    software: Option<String>,
     #[serde(default)]
     capabilities: Vec<String>,
     #[serde(default)]
@@ -125,7 +126,6 @@ fn every_daemon_gets_its_row() {
     let [shallow, deep, sampled] =
         ["rows.ndjson", "deep.ndjson", "sampled.ndjson"].map(|name| rows(&folder.path().join(name)));
     assert_eq!([shallow.len(), deep.len()], [expected.len(); 2], "one row for each endpoint");
-    let can_sample = folder.path().join("sampled.ndjson").exists();
     let openssl = told_by_openssl(&folder.path().join("told.txt"));
     let mut wrong = String::new();
     for endpoint in &expected {
@@ -140,11 +140,8 @@ fn every_daemon_gets_its_row() {
         hold(mistakes(endpoint, row), row);
         hold(deep_mistakes(endpoint, deep_row), deep_row);
         hold(disagreement(openssl.get(&place), deep_row).into_iter().collect(), deep_row);
-        // A hailer that takes no samples cannot be told who we are either.
-        if can_sample || !endpoint.deep.evidence.contains("foreign_client_address") {
-            hold(endpoint.deep_verdict().mistake("at depth tls", deep_row), deep_row);
-        }
-        if let Some(sampled) = endpoint.sampled.as_ref().filter(|_| can_sample) {
+        hold(endpoint.deep_verdict().mistake("at depth tls", deep_row), deep_row);
+        if let Some(sampled) = &endpoint.sampled {
             hold(sampled.verdict().mistake("with samples", sampled_row), sampled_row);
         }
     }
@@ -325,7 +322,8 @@ fn deep_mistakes(endpoint: &Endpoint, row: &Value) -> Vec<String> {
     hold("outcome", row["outcome"].as_str(), Some(&endpoint.outcome));
     hold("protocol", row["protocol"].as_str(), endpoint.protocol.as_deref());
     if endpoint.software_later.is_none() {
-        hold("software", row["software"].as_str(), endpoint.software.as_deref());
+        let software = endpoint.deep.software.as_deref().or(endpoint.software.as_deref());
+        hold("software", row["software"].as_str(), software);
     }
     hold("tls", row["tls"].as_str(), tls.as_deref());
     hold("tls_version", row["tls_version"].as_str(), tls_version.as_deref());

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError};
+use aho_corasick::{AhoCorasick, BuildError};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// A shorter word is in half of all greetings.
@@ -71,7 +71,6 @@ impl Prefilter {
         in_order.sort_unstable_by_key(|(_, index)| *index);
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
             .build(in_order.iter().map(|(word, _)| word))?;
         Ok(Self { automaton, wanted_by, always })
     }

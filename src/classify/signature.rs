@@ -183,7 +183,7 @@ pub(super) struct Loaded {
 /// Reads the signatures of one wordlist; `file` is how errors call it. All that is wrong is told, as far as the file can
 /// be read at all.
 pub(super) fn load(file: &str, content: &str, compile: Compile) -> Result<Loaded, Vec<LoadError>> {
-    let source = Source { file, content };
+    let source = Source::new(file, content);
     let wordlist: Wordlist = toml::from_str(content)
         .map_err(|error| vec![source.error(error.span().map_or(0, |span| span.start), error.message())])?;
     let name: Arc<str> = file.into();
@@ -295,11 +295,18 @@ fn in_pattern(pattern: &Spanned<String>, source: &Source<'_>, fault: &Fault) -> 
 struct Source<'a> {
     file: &'a str,
     content: &'a str,
+    /// Where lines end.
+    ends: Vec<usize>,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    fn new(file: &'a str, content: &'a str) -> Self {
+        let ends = content.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(place, _)| place).collect();
+        Self { file, content, ends }
+    }
+
     fn line(&self, at: usize) -> usize {
-        1 + self.content.bytes().take(at).filter(|&b| b == b'\n').count()
+        1 + self.ends.partition_point(|end| *end < at)
     }
 
     fn error(&self, at: usize, problem: impl fmt::Display) -> LoadError {
