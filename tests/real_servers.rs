@@ -33,7 +33,7 @@ struct Endpoint {
     protocol: Option<String>,
     code: Option<u16>,
     software: Option<String>,
-    software_later: Option<String>,
+    software_varies: Option<String>,
     version: Option<String>,
     hostname: Option<String>,
     tls: Option<String>,
@@ -159,7 +159,7 @@ fn confusion(expected: &[Endpoint], shallow: &HashMap<String, Value>, deep: &Has
             let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
             for endpoint in expected {
                 let wanted = match column {
-                    "software" => endpoint.software_later.as_deref().or(endpoint.software.as_deref()),
+                    "software" => endpoint.software_varies.as_deref().or(endpoint.software.as_deref()),
                     "version" => endpoint.version.as_deref(),
                     _ => Some(if depth == "tls" { endpoint.deep_verdict() } else { endpoint.verdict() }.fronting),
                 };
@@ -321,7 +321,7 @@ fn deep_mistakes(endpoint: &Endpoint, row: &Value) -> Vec<String> {
     };
     hold("outcome", row["outcome"].as_str(), Some(&endpoint.outcome));
     hold("protocol", row["protocol"].as_str(), endpoint.protocol.as_deref());
-    if endpoint.software_later.is_none() {
+    if endpoint.software_varies.is_none() {
         let software = endpoint.deep.software.as_deref().or(endpoint.software.as_deref());
         hold("software", row["software"].as_str(), software);
     }
@@ -355,7 +355,7 @@ fn mistakes(endpoint: &Endpoint, row: &Value) -> Vec<String> {
     let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
     hold("outcome", &endpoint.outcome.as_str().into());
     hold("protocol", &text(&endpoint.protocol));
-    if endpoint.software_later.is_none() {
+    if endpoint.software_varies.is_none() {
         hold("software", &text(&endpoint.software));
         hold("version", &text(&endpoint.version));
     }

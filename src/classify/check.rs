@@ -78,7 +78,8 @@ pub(super) fn check(classifier: &Classifier) -> Vec<Mistake> {
             problems.extend(relations(list, signature));
             for example in &signature.examples {
                 let proof = wins(list, signature, example).and_then(|()| match family {
-                    Some(family) => yields(classifier, family, signature, example),
+                    Some(family) => yields(classifier, family, signature, example)
+                        .and_then(|()| is_known_elsewhere(classifier.list(family.other()), signature, example)),
                     None => Ok(()),
                 });
                 problems.extend(proof.err().map(|problem| format!("{problem}, for {:?}", example.greeting)));
@@ -169,6 +170,20 @@ fn yields(classifier: &Classifier, family: Family, signature: &Signature, exampl
         }
     }
     Ok(())
+}
+
+/// On a port of the other family, whose list comes first there, a greeting has no other name.
+fn is_known_elsewhere(other: &List, signature: &Signature, example: &Example) -> Result<(), String> {
+    let found = match signature.said {
+        Said::Greeting => other.find(signature.said, &Text::read(example.greeting.as_bytes())),
+        Said::Ehlo | Said::Feat | Said::Syst => None,
+    };
+    match found.map(|found| found.signature).filter(|found| found.software != signature.software) {
+        Some(found) => {
+            Err(format!("on a port of the other kind `{}` ({}:{}) names it", found.id, found.file, found.line))
+        }
+        None => Ok(()),
+    }
 }
 
 fn row_of(classifier: &Classifier, family: Family, example: &Example) -> Observation {

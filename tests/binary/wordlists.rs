@@ -143,7 +143,7 @@ fn what_cannot_be_used_is_a_usage_error() {
         (
             "smtp.toml",
             &BRANDNEWD.replace("<version>", "<release>"),
-            "lists/smtp.toml:7:11: the group `release` feeds no field: those are version, host, device, os; ",
+            "lists/smtp.toml:7:27: the group `release` feeds no field: those are version, host, device, os; ",
         ),
         ("fronts.toml", &BRANDNEWD.repeat(2), "lists/fronts.toml:14:6: the id `brandnewd` is taken in line 3"),
         ("ftp.toml", &BRANDNEWD.replace('v', "["), "lists/ftp.toml:5:7: unclosed table"),
