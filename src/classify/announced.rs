@@ -46,9 +46,24 @@ pub(super) fn read(greeting: &[u8], version: Option<&str>) -> Announced {
     announced
 }
 
-/// Whether there can be an address in it; most have nothing of the kind, and are not looked at any closer.
+/// Whether there can be an address in it: three dots among digits, or colons as times of day do not have them. Most have
+/// nothing of the kind, and are not looked at any closer.
 pub(super) fn may_name_address(bytes: &[u8]) -> bool {
-    bytes.windows(2).any(|pair| matches!(pair, [b'0'..=b'9', b'.' | b':'] | [b':', b':']))
+    let (mut dots, mut colons, mut before) = (0, 0, 0);
+    for &byte in bytes {
+        match byte {
+            b'0'..=b'9' => {}
+            b'.' => dots += 1,
+            b':' => colons += if before == b':' { 3 } else { 1 },
+            b'a'..=b'f' | b'A'..=b'F' => dots = 0,
+            _ => (dots, colons) = (0, 0),
+        }
+        if dots >= 3 || colons >= 3 {
+            return true;
+        }
+        before = byte;
+    }
+    false
 }
 
 /// Hands on every address in a line that a server says of itself, with the word that it stands in.
@@ -120,6 +135,16 @@ fn date_around(greeting: &[u8], place: usize) -> Option<OffsetDateTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn most_greetings_are_not_looked_at_for_addresses() {
+        for greeting in ["at 10.0.0.2.", "[IPv6:::1]", "[IPv6:2001:db8::4]", "1:2:3:4:5:6:7:8", "x(192.0.2.4:21)"] {
+            assert!(may_name_address(greeting.as_bytes()), "{greeting}");
+        }
+        for greeting in ["220 m ESMTP Exim 4.98.2 Thu, 02 Jan 2025 10:11:12 +0100", "a.b.c.d", "1.2.c.3.4", ""] {
+            assert!(!may_name_address(greeting.as_bytes()), "{greeting}");
+        }
+    }
 
     #[test]
     fn dates_and_addresses_are_those_of_the_server() {
