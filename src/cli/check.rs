@@ -5,6 +5,7 @@
 mod args;
 mod case;
 mod dns;
+mod front;
 #[cfg(test)]
 mod hand_made;
 mod json;

@@ -6,6 +6,7 @@ use hailer::observation::{Protocol, Reply, TlsFacts, TlsUse};
 use hailer::output::escape::escape;
 use hailer::{Observation, Outcome};
 
+use super::front::front;
 use super::names::{listed, stranger};
 use super::timeline::judged;
 use super::words;
@@ -13,8 +14,12 @@ use super::words;
 /// The port that providers block on the way out.
 const RELAY: u16 = 25;
 
-/// Says what came of it.
+/// Says what came of it, and what stands in front.
 pub(super) fn verdict(row: &Observation) -> String {
+    [Some(outcome(row)), front(row)].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn outcome(row: &Observation) -> String {
     let Observation { port, service, .. } = *row;
     let detail = row.detail.as_deref().map(|detail| escape(detail.as_bytes()));
     let detail = detail.as_deref();
