@@ -13,9 +13,10 @@ use indicatif::HumanCount;
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::runtime::Builder;
 
-use super::args::{DepthArg, duration};
+use super::args::DepthArg;
 use super::scan::raise_open_file_limit;
 use super::signals::Signals;
+use super::values::duration;
 use super::{Ended, Failure, tell};
 
 /// Where a fleet is, and which.

@@ -25,6 +25,7 @@ mod scan;
 mod signals;
 mod spool;
 mod summary;
+mod values;
 mod wordlists;
 
 use std::fmt;

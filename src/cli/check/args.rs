@@ -8,7 +8,7 @@ use clap::Parser;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use hailer::Roots;
 
-use super::super::args::{duration, ehlo_name, resolver};
+use super::super::values::{duration, ehlo_name, resolver};
 
 const AFTER: &str = "\
 How hosts are written:
