@@ -13,6 +13,9 @@ use crate::observation::{Asked, Grade, Observation, Outcome};
 /// What a host file calls the host itself: Debian's second loopback address, and the first.
 const OF_HOST_FILES: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 0, 1, 1), Ipv4Addr::LOCALHOST];
 
+/// How much of a line is read: as long as a reply's may be (RFC 5321 §4.5.3.1.5).
+const MAX_LINE: usize = 512;
+
 /// The address that a mail server says we come from, in its answer to EHLO or in a greeting that tells what it logs.
 pub(in crate::classify) fn seen_as(row: &Observation) -> Option<IpAddr> {
     told_of_us(row).map(|told| told.address)
@@ -102,12 +105,19 @@ fn told_in_greeting(row: &Observation) -> Option<Told<'_>> {
     Some(Told { address, line: from, at: greeted_at(row) })
 }
 
-/// The last address in brackets.
-fn last_bracketed(text: &str) -> Option<IpAddr> {
-    text.rmatch_indices('[').find_map(|(start, _)| {
-        let (inner, _) = text.get(start + 1..)?.split_once(']')?;
-        literal(inner)
-    })
+/// The last address in brackets. Each byte is looked at twice at most, whatever brackets there are.
+fn last_bracketed(line: &str) -> Option<IpAddr> {
+    let bound = (0..=MAX_LINE.min(line.len())).rfind(|end| line.is_char_boundary(*end)).unwrap_or(0);
+    let mut text = &line[..bound];
+    while let Some(end) = text.rfind(']') {
+        let start = text[..end].rfind('[')?;
+        let inner = text[start + 1..].split(']').next().and_then(literal);
+        if inner.is_some() {
+            return inner;
+        }
+        text = &text[..start];
+    }
+    None
 }
 
 fn bracketed(word: &str) -> Option<IpAddr> {

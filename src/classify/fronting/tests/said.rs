@@ -156,6 +156,11 @@ fn the_address_that_a_server_sees_us_at() {
         (asked(Ftp, "220 ready", Asked::Feat, "211-Hello client [192.0.2.1]\n211 End"), None),
         (heard(Smtp, &[(1, "220 mx Sendmail; logging access from: a(OK)-a [192.0.2.1]\r\n")]), Some("192.0.2.1")),
         (heard(Smtp, &[(1, "220 mx.example [192.0.2.1] ESMTP\r\n")]), None),
+        (ehlo("mx.example Hello [192.0.2.1]]] [[x] [unknown] ]["), Some("192.0.2.1")),
+        (ehlo("mx.example Hello [192.0.2.1"), None),
+        // No line is so long; each bracket opens what a search to the end would go through.
+        (ehlo(&format!("mx.example Hello {}[192.0.2.1]", "x".repeat(512))), None),
+        (ehlo(&format!("mx.example Hello [192.0.2.1] {}", "[".repeat(4096))), Some("192.0.2.1")),
     ] {
         let words = row.received.bytes().escape_ascii().to_string();
         assert_eq!(classified(row, &Vantage::default()).seen_as, expected.map(ip), "{words}");
