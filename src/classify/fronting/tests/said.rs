@@ -20,9 +20,12 @@ fn errors_that_answer_nothing() {
         [
             (heard(Ftp, &[(10, "220 (vsFTPd 3.0.3)\r\n530 Please login\r\n"), (20, "221 Bye.\r\n")]), Some(Decisive)),
             (heard(Ftp, &[(10, "220 (vsFTPd 3.0.3)\r\n"), (20, "530 Please login\r\n221 Bye.\r\n")]), Some(Decisive)),
-            (heard(Smtp, &[(10, &format!("{POSTFIX}500 5.5.2 Error\r\n"))]), Some(Decisive)),
+            (heard(Smtp, &[(10, &format!("{POSTFIX}500 5.5.2 Error: command not recognized\r\n"))]), Some(Decisive)),
             (heard(Smtp, &[(10, POSTFIX), (11, "500 what\r\n")]), None),
-            (hung_up(heard(Smtp, &[(10, POSTFIX), (11, "500 what\r\n")])), Some(Decisive)),
+            (hung_up(heard(Smtp, &[(10, POSTFIX), (11, "500 unrecognized command\r\n")])), Some(Decisive)),
+            // Lists of refused clients say so, too.
+            (heard(Ftp, &[(10, "220 ready\r\n530 Sorry, your address is not allowed here.\r\n")]), Some(Weak)),
+            (hung_up(heard(Smtp, &[(10, POSTFIX), (11, "554 5.7.1 blocked using zen.example\r\n")])), Some(Weak)),
             (heard(Smtp, &[(10, "220 mx ready\r\n421 PROXY not allowed from 192.0.2.1\r\n")]), Some(Decisive)),
             (inside_tls(heard(Ftps, &[(10, "220 ready\r\n530 Please login\r\n")]), &[]), Some(Decisive)),
             // Our ClientHello, the answer to QUIT, and goodbyes.
@@ -76,6 +79,37 @@ fn errors_that_answer_nothing_while_there_is_talk() {
         unasked: b"221 Goodbye.\r\n".to_vec(),
         ..Dialogue::default()
     };
+    // CR and LF are a line end each, or FEAT is answered by two who know of each other nothing.
+    let twice = Dialogue {
+        offers: granted(Asked::Feat, "500 'FEAT': command not understood.\r\n"),
+        unasked: b"500 Unknown command.\r\n".to_vec(),
+        ..Dialogue::default()
+    };
+    let again_and_again = Dialogue {
+        offers: granted(Asked::Feat, "500 Unknown command.\r\n"),
+        unasked: b"500 Unknown command.\r\n215 UNIX\r\n".to_vec(),
+        ..Dialogue::default()
+    };
+    let two_answers = Dialogue {
+        offers: granted(Asked::Feat, "211 End\r\n"),
+        unasked: b"500 FEAT: unknown\r\n".to_vec(),
+        ..Dialogue::default()
+    };
+    let deaf = Dialogue {
+        offers: granted(Asked::Ehlo, "500 5.5.2 Syntax error, command unrecognized\r\n"),
+        unasked: b"500 5.5.1 what\r\n".to_vec(),
+        ..Dialogue::default()
+    };
+    let closed = Dialogue {
+        broken_off: Some("closed in answer to FEAT".into()),
+        unasked: b"530 Sorry, not from here\r\n".to_vec(),
+        ..Dialogue::default()
+    };
+    let in_parts = |service, pieces: &[(u64, &str)], dialogue: Dialogue| {
+        let mut row = heard(service, pieces);
+        row.dialogue = Some(Box::new(dialogue));
+        row
+    };
     let again = Dialogue { unasked: b"220 ready\r\n".to_vec(), ..refused.clone() };
     assert_each(
         UnsolicitedError,
@@ -85,6 +119,36 @@ fn errors_that_answer_nothing_while_there_is_talk() {
             (talked(Smtp, &format!("{POSTFIX}500 what\r\n{EHLO}250 mx.example\r\n"), late.clone()), Some(Decisive)),
             (talked(Smtp, &format!("{POSTFIX}500 5.5.2 Error\r\n221 2.0.0 Bye\r\n"), broken), Some(Decisive)),
             (talked(Ftp, "220 ready\r\n221 Goodbye.\r\n", goodbye), Some(Strong)),
+            (in_parts(Ftp, &[(10, "220 ready\r\n530 Sorry, not from here\r\n")], closed), Some(Weak)),
+            (
+                in_parts(
+                    Ftp,
+                    &[(10, "220 ready\r\n"), (20, "500 'FEAT': command not understood.\r\n500 Unknown command.\r\n")],
+                    twice,
+                ),
+                None,
+            ),
+            (
+                in_parts(
+                    Ftp,
+                    &[(10, "220 ready\r\n"), (20, "500 Unknown command.\r\n500 Unknown command.\r\n215 UNIX\r\n")],
+                    again_and_again,
+                ),
+                None,
+            ),
+            (in_parts(Ftp, &[(10, "220 ready\r\n"), (20, "211 End\r\n500 FEAT: unknown\r\n")], two_answers), None),
+            (
+                in_parts(
+                    Smtp,
+                    &[
+                        (10, POSTFIX),
+                        (20, "500 5.5.1 what\r\n500 5.5.2 Syntax error, command unrecognized\r\n"),
+                        (30, "221 Bye\r\n"),
+                    ],
+                    deaf,
+                ),
+                None,
+            ),
             // EHLO is not known, or HELO has many lines; FEAT is not known, and the server greets twice.
             (talked(Smtp, &format!("{POSTFIX}502 what\r\n250 mx.example\r\n"), helo), None),
             (talked(Smtp, &format!("{POSTFIX}502 what\r\n{EHLO}"), late.clone()), None),
