@@ -9,9 +9,22 @@ fn postscreens_pause() {
     let two = |first: &str, at, second: &str| {
         heard(Smtp, &[(10, &format!("220-{first}\r\n")), (at, &format!("220 {second}\r\n"))])
     };
+    let refused = |at, words: &str| {
+        let mut row = ended(Smtp, Outcome::Closed);
+        row.received.push(b"220-mx.example ESMTP Postfix\r\n", ms(10));
+        row.received.push(words.as_bytes(), ms(at));
+        row.greeting_len = row.received.bytes().len();
+        row
+    };
     assert_each(
         Postscreen,
         [
+            (refused(2010, "550 5.7.1 blocked using zen.example\r\n"), Some(Strong)),
+            (refused(6010, "450 4.3.2 Service currently unavailable\r\n"), Some(Strong)),
+            (refused(20, "550 5.7.1 blocked using zen.example\r\n"), None),
+            (refused(2010, "550-5.7.1 blocked\r\n"), None),
+            (refused(2010, "550 5.7.1 blo"), None),
+            (refused(2010, "220-mx.example again\r\n"), None),
             (two("mx.example ESMTP Postfix", 6010, "mx.example ESMTP Postfix"), Some(Strong)),
             (two("mx.example ESMTP", 2008, "mx.example ESMTP Postfix"), Some(Strong)),
             (heard(Smtp, &[(10, "220-mx.ex"), (11, "ample a\r\n"), (6010, "220 mx.example a\r\n")]), Some(Strong)),
@@ -36,8 +49,8 @@ fn tarpits() {
         row.greeting_len = row.received.bytes().len();
         row
     };
-    let lines = |count: usize, outcome| {
-        let mut row = trickle(1, &"220-wait\r\n".repeat(count), 64);
+    let lines = |step: u64, count: usize, outcome| {
+        let mut row = trickle(step, &"220-wait\r\n".repeat(count), 10);
         row.outcome = outcome;
         row
     };
@@ -50,13 +63,14 @@ fn tarpits() {
             (trickle(1000, greeting, 1), Some(Strong)),
             (trickle(500, greeting, 3), Some(Strong)),
             (greeted, Some(Strong)),
-            (lines(21, Outcome::Silent), Some(Strong)),
+            (lines(500, 21, Outcome::Silent), Some(Strong)),
             (trickle(50, greeting, 1), None),
             (trickle(1000, greeting, 8), None),
             (trickle(1000, "220 mx.exa", 1), None),
             (trickle(1000, "Last login: today, from afar", 1), None),
-            (lines(19, Outcome::Silent), None),
-            (lines(60, Outcome::Closed), None),
+            (lines(500, 19, Outcome::Silent), None),
+            (lines(1, 60, Outcome::Silent), None),
+            (lines(500, 60, Outcome::Closed), None),
         ],
     );
     let spamd = "220 mx.example ESMTP spamd IP-based SPAM blocker; Thu Jan  2 10:11:12 2025\r\n";
