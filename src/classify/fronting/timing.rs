@@ -39,23 +39,23 @@ pub(super) fn postscreen(look: &Look<'_>) -> Option<Seen> {
     }
     // A refusal in other digits than the first line's ends no greeting, and what is read of that is all there is.
     let greeting = if is_refused { row.received.bytes() } else { row.greeting() };
-    let rest = greeting.strip_prefix(b"220-")?;
-    let teaser = rest.split_inclusive(|byte| *byte == b'\n').next()?;
-    let second = rest.get(teaser.len()..)?;
-    let is_last = second.split_inclusive(|byte| *byte == b'\n').count() == 1;
-    let is_its_own = if is_refused {
-        second.ends_with(b"\n") && REFUSALS.iter().any(|code| second.starts_with(code))
-    } else {
-        second.strip_prefix(b"220 ").is_some_and(|second| first_word(second) == first_word(teaser))
-    };
-    if !is_last || !is_its_own {
+    let second = if is_refused { second_line(greeting) } else { after_teaser(greeting) }?;
+    if is_refused && !(second.ends_with(b"\n") && REFUSALS.iter().any(|code| second.starts_with(code))) {
         return None;
     }
-    let end = "220-".len() + teaser.len();
+    let end = greeting.len() - second.len();
+    let teaser = greeting.get("220-".len()..end)?;
     let before = row.received.arrivals().iter().rfind(|arrival| arrival.range.end <= end)?;
     let after = row.received.arrivals().iter().find(|arrival| arrival.range.start >= end)?;
     let is_alone = before.range.end == end && after.at.saturating_sub(before.at) >= PAUSE;
     is_alone.then(|| Seen::said(Grade::Strong, teaser, greeted_at(row)).of("postscreen"))
+}
+
+/// The greeting itself, without the teaser of the same name that postscreen puts before it for who comes the first time.
+pub(super) fn after_teaser(greeting: &[u8]) -> Option<&[u8]> {
+    let second = second_line(greeting)?;
+    let is_its_own = first_word(second.strip_prefix(b"220 ")?) == first_word(greeting.get("220-".len()..)?);
+    is_its_own.then_some(second)
 }
 
 /// A few bytes at a time, or a greeting without end: whatever it calls itself, it is there to keep us waiting.
@@ -68,7 +68,7 @@ pub(super) fn tarpit(look: &Look<'_>) -> Option<Seen> {
     };
     let is_endless =
         || row.outcome == Outcome::Silent && row.greeting().split(|byte| *byte == b'\n').nth(LINES).is_some();
-    if !trickles(row) && !(is_drawn_out() && is_endless()) {
+    if !(trickles(row) || is_drawn_out() && is_endless()) {
         return None;
     }
     let seen = Seen::said(Grade::Strong, row.received.bytes(), at);
@@ -101,6 +101,14 @@ pub(super) fn accept_then_close(look: &Look<'_>) -> Option<Seen> {
         End::Reset => "RST without a byte",
     };
     Some(Seen::told(Grade::Moderate, words, row.ending.map(|ending| ending.at)))
+}
+
+/// What follows the first of two lines, where that is `220-`.
+fn second_line(greeting: &[u8]) -> Option<&[u8]> {
+    let rest = greeting.strip_prefix(b"220-")?;
+    let teaser = rest.split_inclusive(|byte| *byte == b'\n').next()?;
+    let second = rest.get(teaser.len()..)?;
+    (second.split_inclusive(|byte| *byte == b'\n').count() == 1).then_some(second)
 }
 
 fn first_word(line: &[u8]) -> Option<&[u8]> {

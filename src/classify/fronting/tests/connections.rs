@@ -130,7 +130,18 @@ fn met(count: u32, words: &str) -> Variant {
 #[test]
 fn pools() {
     let pool = |variants: Vec<Variant>| Observation { variants, ..heard(Smtp, &[(1, "220 mx.example ESMTP\r\n")]) };
-    let text = |count, hash: u8| Variant { banner_hash: Some([hash; 32]), ..met(count, "- - -") };
+    let text = |count, words: &str| Variant {
+        banner: words.as_bytes().to_vec(),
+        banner_hash: Some(crate::classify::hash::banner_hash(words.as_bytes())),
+        ..met(count, "- - -")
+    };
+    let (users, motto) = ("220-Current users: 3/4\r\n220 ready\r\n", "220-Silence is golden\r\n220 ready\r\n");
+    let postfix = "220 mx.example ESMTP Postfix\r\n";
+    let teased = format!("220-mx.example ESMTP Postfix\r\n{postfix}");
+    let visited = |variant: Variant, words: &[&str]| Variant {
+        capabilities: words.iter().map(|&word| word.to_owned()).collect(),
+        ..variant
+    };
     let offering = |words: &[&str]| Variant {
         capabilities: words.iter().map(|&word| word.to_owned()).collect(),
         ..met(1, "a.example - -")
@@ -145,17 +156,47 @@ fn pools() {
             (pool(vec![met(2, "a.example Exim 4.96"), met(2, "a.example Exim 4.98")]), Some(Strong)),
             (pool(vec![offering(&["SIZE"]), offering(&["SIZE", "DSN"])]), Some(Strong)),
             (pool(vec![certified(1), certified(2)]), Some(Strong)),
-            (pool(vec![text(3, 1), text(1, 2)]), Some(Strong)),
+            // The commonest leaves out what the others differ in.
+            (
+                pool(vec![met(3, "a.example - -"), met(1, "a.example Exim -"), met(1, "a.example Postfix -")]),
+                Some(Strong),
+            ),
+            (pool(vec![offering(&["SIZE", "SYST UNIX"]), offering(&["SIZE", "SYST Windows_NT"])]), Some(Strong)),
+            (pool(vec![text(2, users), text(2, motto)]), Some(Weak)),
+            (pool(vec![text(3, users), text(1, motto)]), None),
+            (pool(vec![text(2, users), text(2, "220-Current users: 12/4\r\n220 ready\r\n")]), None),
+            (pool(vec![text(2, "220 Free space: 5000 MB\r\n"), text(2, "220 Free space: 480 MB\r\n")]), None),
+            // The first visit to postscreen, and later ones.
+            (pool(vec![text(2, postfix), text(2, &teased)]), None),
+            (
+                pool(vec![visited(text(2, postfix), &["SIZE", "PIPELINING"]), visited(text(2, &teased), &["SIZE"])]),
+                None,
+            ),
+            // Too fast for it, or TLS that failed once.
+            (pool(vec![offering(&["SIZE", "DSN"]), offering(&["EHLO refused: 450"])]), None),
+            (pool(vec![offering(&["MDTM", "SYST UNIX"]), offering(&["FEAT refused: 530", "SYST UNIX"])]), None),
+            (pool(vec![offering(&["SIZE", "tls:AUTH PLAIN"]), offering(&["SIZE"])]), None),
             (pool(vec![]), None),
             (pool(vec![met(4, "a.example Postfix -")]), None),
             (pool(vec![met(3, "a.example Postfix -"), met(1, "- - -")]), None),
-            (pool(vec![text(1, 1), text(1, 2), text(1, 3)]), None),
+            (pool(vec![text(1, users), text(1, motto), text(1, postfix)]), None),
             (pool(vec![offering(&["SIZE"]), offering(&[])]), None),
             (pool(vec![met(3, "a.example Postfix -"), busy]), None),
         ],
     );
     let row = classified(pool(vec![met(3, "a.example Postfix -"), met(1, "b.example Exim 4.96")]), &Vantage::default());
     assert_eq!(told(&row), ["strong samples_disagree: 2 servers: a.example postfix (3x); b.example exim 4.96 (1x)"]);
+    for (variants, expected) in [
+        (vec![offering(&["SIZE"]), offering(&["SIZE", "DSN"])], "2 servers by dsn: a.example (1x); a.example (1x)"),
+        (
+            vec![certified(1), certified(2)],
+            "2 servers by certificates 01010101 and 02020202: a.example (2x); a.example (2x)",
+        ),
+        (vec![text(2, users), text(2, motto)], "other words: 220-current users: 3/4; 220-silence is golden"),
+    ] {
+        let row = classified(pool(variants), &Vantage::default());
+        assert!(told(&row)[0].ends_with(&format!("samples_disagree: {expected}")), "{:?}", told(&row));
+    }
 }
 
 #[test]
