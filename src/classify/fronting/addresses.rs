@@ -21,8 +21,8 @@ pub(in crate::classify) fn seen_as(row: &Observation) -> Option<IpAddr> {
     told_of_us(row).map(|told| told.address)
 }
 
-/// The server sees us at an address that is not ours: whoever has that one passes us on. What is ours is said by the user
-/// or seen by most servers. The address of our own socket is ours in any case; it alone is no measure, for behind a NAT
+/// The server sees us at an address that is not ours: whoever has that one passes us on. What is ours is said by the user,
+/// or else seen by most servers, which is less sure: they do not know from where a machine of several addresses connected. The address of our own socket is ours in any case; it alone is no measure, for behind a NAT
 /// nobody sees us there.
 pub(super) fn foreign_client_address(look: &Look<'_>) -> Option<Seen> {
     let Look { row, vantage, .. } = look;
@@ -43,7 +43,8 @@ pub(super) fn foreign_client_address(look: &Look<'_>) -> Option<Seen> {
     let may_be_socket = own.is_none() && is_inside(seen) && !is_inside(measure);
     let is_ours = same_family.any(|ours| ours == seen) || may_be_socket;
     let told = told_of_us(row).filter(|_| !is_ours)?;
-    Some(Seen::told(Grade::Decisive, excerpt(&told.line), told.at))
+    let grade = if vantage.ours.is_empty() { Grade::Strong } else { Grade::Decisive };
+    Some(Seen::told(grade, excerpt(&told.line), told.at))
 }
 
 /// The server names another port or address than the one dialled: Pure-FTPd its port, ProFTPD its address, any FTP server
