@@ -79,8 +79,9 @@ fn load() -> Classifier {
     Classifier::new(WORDLISTS).expect("they load")
 }
 
-/// What 64 KiB are filled with: one line, many, words that signatures look for, all of them, and what is masked in hashes.
-const HOSTILE: [&str; 6] = ["line", "lines", "postfix", "words", "dates", "colons"];
+/// What 64 KiB are filled with: one line, many, words that signatures look for, all of them, what is masked in hashes,
+/// and brackets where an address would stand.
+const HOSTILE: [&str; 7] = ["line", "lines", "postfix", "words", "dates", "colons", "brackets"];
 
 #[divan::bench(args = HOSTILE)]
 fn name_hostile(bencher: Bencher, kind: &str) {
@@ -105,11 +106,15 @@ fn hostile(kind: &str) -> Vec<u8> {
         "postfix" => "postfix ".to_owned(),
         "dates" => "Thu, 2 Jan 2025 10:11:12 ".to_owned(),
         "colons" => "1:2:".to_owned(),
+        "brackets" => "[".to_owned(),
         "words" => examples().iter().map(|(_, greeting)| greeting.replace(['\r', '\n'], " ")).collect(),
         _ => unreachable!("a kind of hostile greeting"),
     };
     let mut greeting = b"220-".to_vec();
-    greeting.extend(filling.bytes().cycle().take(Received::LIMIT - 6));
+    if kind == "brackets" {
+        greeting.extend(b"logging access from: ");
+    }
+    greeting.extend(filling.bytes().cycle().take(Received::LIMIT - 2 - greeting.len()));
     greeting.extend(b"\r\n");
     greeting
 }

@@ -5,6 +5,7 @@
 
 use super::tls::may_serve;
 use super::{Seen, excerpt};
+use crate::classify::fronting::is_overwritten;
 use crate::observation::{Asked, Dialogue, Observation, Offers, Reply, Service, Severity, TlsUse};
 
 /// Mechanisms that send the password, or a token that is as good: RFC 4616, RFC 7628, Microsoft's LOGIN, and Google's
@@ -43,7 +44,7 @@ pub(super) fn no_starttls(row: &Observation) -> Option<Seen> {
     let offers = clear_offers(row).filter(|offers| offers.reply.is_positive())?;
     let detail = match offers.asked {
         Asked::Ehlo if offers.has("STARTTLS") => return None,
-        Asked::Ehlo if offers.keywords.iter().any(|word| is_masked(word)) => {
+        Asked::Ehlo if offers.keywords.iter().any(|word| is_overwritten(word)) => {
             "EHLO without STARTTLS, and a keyword of X: masked on the way"
         }
         Asked::Ehlo => "EHLO without STARTTLS",
@@ -123,11 +124,6 @@ fn offers_auth_tls(dialogue: &Dialogue) -> bool {
         let is_tls = |word: &str| ["TLS", "TLS-C", "TLS-P", "SSL"].iter().any(|it| it.eq_ignore_ascii_case(word));
         words.next().is_some_and(|word| word.eq_ignore_ascii_case("AUTH")) && words.any(is_tls)
     })
-}
-
-/// A firewall that inspects mail overwrites keywords that it does not know: `XXXXXXXX`, `XXXXXXXA`.
-fn is_masked(keyword: &str) -> bool {
-    keyword.len() >= "STARTTLS".len() && keyword.strip_suffix('A').unwrap_or(keyword).bytes().all(|byte| byte == b'X')
 }
 
 /// A reply's code and the beginning of its first line.

@@ -13,13 +13,16 @@ use crate::observation::{Asked, Grade, Observation, Outcome};
 /// What a host file calls the host itself: Debian's second loopback address, and the first.
 const OF_HOST_FILES: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 0, 1, 1), Ipv4Addr::LOCALHOST];
 
+/// How much of a line is read: as long as a reply's may be (RFC 5321 §4.5.3.1.5).
+const MAX_LINE: usize = 512;
+
 /// The address that a mail server says we come from, in its answer to EHLO or in a greeting that tells what it logs.
 pub(in crate::classify) fn seen_as(row: &Observation) -> Option<IpAddr> {
     told_of_us(row).map(|told| told.address)
 }
 
-/// The server sees us at an address that is not ours: whoever has that one passes us on. What is ours is said by the user
-/// or seen by most servers. The address of our own socket is ours in any case; it alone is no measure, for behind a NAT
+/// The server sees us at an address that is not ours: whoever has that one passes us on. What is ours is said by the user,
+/// or else seen by most servers, which is less sure: they do not know from where a machine of several addresses connected. The address of our own socket is ours in any case; it alone is no measure, for behind a NAT
 /// nobody sees us there.
 pub(super) fn foreign_client_address(look: &Look<'_>) -> Option<Seen> {
     let Look { row, vantage, .. } = look;
@@ -40,7 +43,8 @@ pub(super) fn foreign_client_address(look: &Look<'_>) -> Option<Seen> {
     let may_be_socket = own.is_none() && is_inside(seen) && !is_inside(measure);
     let is_ours = same_family.any(|ours| ours == seen) || may_be_socket;
     let told = told_of_us(row).filter(|_| !is_ours)?;
-    Some(Seen::told(Grade::Decisive, excerpt(&told.line), told.at))
+    let grade = if vantage.ours.is_empty() { Grade::Strong } else { Grade::Decisive };
+    Some(Seen::told(grade, excerpt(&told.line), told.at))
 }
 
 /// The server names another port or address than the one dialled: Pure-FTPd its port, ProFTPD its address, any FTP server
@@ -102,12 +106,19 @@ fn told_in_greeting(row: &Observation) -> Option<Told<'_>> {
     Some(Told { address, line: from, at: greeted_at(row) })
 }
 
-/// The last address in brackets.
-fn last_bracketed(text: &str) -> Option<IpAddr> {
-    text.rmatch_indices('[').find_map(|(start, _)| {
-        let (inner, _) = text.get(start + 1..)?.split_once(']')?;
-        literal(inner)
-    })
+/// The last address in brackets. Each byte is looked at twice at most, whatever brackets there are.
+fn last_bracketed(line: &str) -> Option<IpAddr> {
+    let bound = (0..=MAX_LINE.min(line.len())).rfind(|end| line.is_char_boundary(*end)).unwrap_or(0);
+    let mut text = &line[..bound];
+    while let Some(end) = text.rfind(']') {
+        let start = text[..end].rfind('[')?;
+        let inner = text[start + 1..].split(']').next().and_then(literal);
+        if inner.is_some() {
+            return inner;
+        }
+        text = &text[..start];
+    }
+    None
 }
 
 fn bracketed(word: &str) -> Option<IpAddr> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::replies::{after_greeting, said_at};
 use super::{Look, Seen, excerpt, greeted_at};
+use crate::classify::signature::{Said, Signature};
 use crate::classify::text::{Text, decode};
 use crate::observation::{Asked, Dialogue, Grade, Observation, Offers, Outcome};
 
@@ -12,6 +13,13 @@ const MASKED: usize = 12;
 
 /// A signature that is less sure than this supports what else is seen.
 const SURE: u8 = 60;
+
+/// From here on software is named for sure, as in rows and reports.
+const NAMED: u8 = 80;
+
+/// A front as sure as this that opens its line speaks for itself, also where the server behind it is told: hosted gateways
+/// that say Exim under their own domain.
+const OF_ITS_OWN: u8 = 90;
 
 /// Mail: nothing but asterisks is left of the greeting, and the digits of its `220`, or EHLO's keywords are made of X.
 /// Cisco's PIX and ASA do that (`inspect esmtp`).
@@ -76,8 +84,12 @@ pub(super) fn named_front(look: &Look<'_>) -> Option<Seen> {
         return None;
     }
     let of = |words: &[u8], at: Option<std::time::Duration>| {
-        let (signature, _) = fronts.best(&Text::read(words))?;
-        let grade = if signature.confidence < SURE { Grade::Moderate } else { Grade::Strong };
+        let text = Text::read(words);
+        let found = fronts.find(Said::Greeting, &text)?;
+        let signature = found.signature;
+        let is_its_place = found.start == 0 && signature.confidence >= OF_ITS_OWN;
+        let is_in_doubt = signature.confidence < SURE || (is_another(row, signature) && !is_its_place);
+        let grade = if is_in_doubt { Grade::Moderate } else { Grade::Strong };
         let text = decode(words);
         let names = |line: &&str| fronts.best(&Text::read(line.as_bytes())).is_some();
         let line = text.lines().find(names).unwrap_or_default();
@@ -88,6 +100,15 @@ pub(super) fn named_front(look: &Look<'_>) -> Option<Seen> {
         let offers = ehlo(row.dialogue.as_deref()?)?;
         let first = offers.reply.bytes.split_inclusive(|byte| *byte == b'\n').next()?;
         of(first, said_at(row, first))
+    })
+}
+
+/// Whether the software is named, and is another product than the front: that may only speak of it.
+fn is_another(row: &Observation, front: &Signature) -> bool {
+    let named = row.software.as_deref().filter(|software| software.confidence >= NAMED);
+    named.is_some_and(|software| {
+        let is_of_maker = software.vendor.is_some() && software.vendor == front.vendor;
+        software.name != front.software && !is_of_maker
     })
 }
 
@@ -103,8 +124,7 @@ fn is_masked(greeting: &[u8]) -> bool {
     is_long && text.iter().all(|byte| matches!(byte, b'*' | b'2' | b'0' | b' '))
 }
 
-/// `XXXXXXXX`, `XXXXXXXA`: a keyword that was not on the list of those let through.
-fn is_overwritten(keyword: &str) -> bool {
-    let word = keyword.strip_suffix('A').unwrap_or(keyword);
-    word.len() >= "STARTTLS".len() - 1 && word.bytes().all(|byte| byte == b'X')
+/// `XXXXXXXX`, `XXXXXXXA`: a keyword that was not on the list of those let through; as long as the shortest that matters.
+pub(in crate::classify) fn is_overwritten(keyword: &str) -> bool {
+    keyword.len() >= "STARTTLS".len() && keyword.strip_suffix('A').unwrap_or(keyword).bytes().all(|byte| byte == b'X')
 }

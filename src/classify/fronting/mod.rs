@@ -24,6 +24,7 @@ use std::time::Duration;
 pub use self::sweep::{Bounds, Glimpse, Middlebox, Overview, Sweep, Watched, What, Words};
 
 pub(super) use self::addresses::seen_as;
+pub(super) use self::greeting::is_overwritten;
 
 use super::list::List;
 use super::text::decode;

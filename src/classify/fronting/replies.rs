@@ -30,7 +30,7 @@ impl Reply<'_> {
 }
 
 /// The replies after the greeting, with their places in [`Observation::received`].
-pub(super) fn after_greeting(row: &Observation) -> impl Iterator<Item = Reply<'_>> {
+pub(super) fn after_greeting(row: &Observation) -> impl Iterator<Item = Reply<'_>> + Clone {
     replies(row.received.bytes(), row.greeting_len)
 }
 
@@ -73,11 +73,10 @@ pub(super) fn arrived(received: &Received, at: usize) -> Option<Duration> {
     arrivals.get(arrivals.partition_point(|arrival| arrival.range.end <= at)).map(|arrival| arrival.at)
 }
 
-/// When these words came first.
+/// When the reply came that begins with these words.
 pub(super) fn said_at(row: &Observation, words: &[u8]) -> Option<Duration> {
-    let bytes = row.received.bytes();
-    let at = bytes.windows(words.len().max(1)).position(|window| window == words)?;
-    arrived(&row.received, at)
+    let reply = after_greeting(row).find(|reply| reply.bytes.starts_with(words))?;
+    arrived(&row.received, reply.start)
 }
 
 /// Whether the words are among the bytes, in any case.
@@ -88,6 +87,7 @@ pub(super) fn contains(bytes: &[u8], words: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observation::{Outcome, Service};
 
     #[test]
     fn replies_are_told_apart() {
@@ -105,6 +105,17 @@ mod tests {
             let found: Vec<_> = replies(bytes.as_bytes(), 0).map(|reply| (reply.code, reply.bytes.len())).collect();
             assert_eq!(found, expected, "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn a_reply_came_when_it_began_and_not_where_its_words_were_quoted() {
+        let mut row = Observation::new(std::time::UNIX_EPOCH, None, 25, Service::Smtp, Outcome::Greeted);
+        row.received.push(b"220 a says 250 b\r\n", Duration::from_millis(1));
+        row.greeting_len = row.received.bytes().len();
+        row.received.push(b"500 no\r\n", Duration::from_millis(2));
+        row.received.push(b"250 b\r\n", Duration::from_millis(3));
+        assert_eq!(said_at(&row, b"250 b\r\n"), Some(Duration::from_millis(3)));
+        assert_eq!(said_at(&row, b"o\r\n"), None);
     }
 
     #[test]

@@ -22,35 +22,53 @@ const DROPS: usize = 10;
 /// A greeting that has more lines by the deadline, and no end, will have none.
 const LINES: usize = 20;
 
-/// Mail: a first line alone, a pause, and the line again: Postfix's postscreen sees whether the client can wait.
+/// So long after the first of them, at least, the last line comes of a greeting without end: half of what FTP servers are
+/// given by default. A text that comes at once and lacks its end was framed by somebody who does not know how.
+const DRAWN_OUT: Duration = Duration::from_millis(7500);
+
+/// How postscreen refuses who is on a list, or too much (`postscreen_dnsbl_action`, `postscreen_client_connection_count_limit`).
+const REFUSALS: [&[u8]; 3] = [b"550 ", b"450 ", b"421 "];
+
+/// Mail: a first line alone, a pause, and the line again, or a refusal that ends it: Postfix's postscreen sees whether the
+/// client can wait, and asks its lists meanwhile.
 pub(super) fn postscreen(look: &Look<'_>) -> Option<Seen> {
     let row = look.row;
-    if row.service.is_ftp() || row.outcome != Outcome::Greeted {
+    let is_refused = row.outcome == Outcome::Closed;
+    if row.service.is_ftp() || row.outcome != Outcome::Greeted && !is_refused {
         return None;
     }
-    let greeting = row.greeting();
-    let rest = greeting.strip_prefix(b"220-")?;
-    let teaser = rest.split_inclusive(|byte| *byte == b'\n').next()?;
-    let second = rest.get(teaser.len()..)?.strip_prefix(b"220 ")?;
-    let is_last = second.split_inclusive(|byte| *byte == b'\n').count() == 1;
-    let name = |line: &[u8]| line.split(u8::is_ascii_whitespace).next().map(<[u8]>::to_vec);
-    if !is_last || name(teaser) != name(second) {
+    // A refusal in other digits than the first line's ends no greeting, and what is read of that is all there is.
+    let greeting = if is_refused { row.received.bytes() } else { row.greeting() };
+    let second = if is_refused { second_line(greeting) } else { after_teaser(greeting) }?;
+    if is_refused && !(second.ends_with(b"\n") && REFUSALS.iter().any(|code| second.starts_with(code))) {
         return None;
     }
-    let end = "220-".len() + teaser.len();
+    let end = greeting.len() - second.len();
+    let teaser = greeting.get("220-".len()..end)?;
     let before = row.received.arrivals().iter().rfind(|arrival| arrival.range.end <= end)?;
     let after = row.received.arrivals().iter().find(|arrival| arrival.range.start >= end)?;
     let is_alone = before.range.end == end && after.at.saturating_sub(before.at) >= PAUSE;
     is_alone.then(|| Seen::said(Grade::Strong, teaser, greeted_at(row)).of("postscreen"))
 }
 
+/// The greeting itself, without the teaser of the same name that postscreen puts before it for who comes the first time.
+pub(super) fn after_teaser(greeting: &[u8]) -> Option<&[u8]> {
+    let second = second_line(greeting)?;
+    let is_its_own = first_word(second.strip_prefix(b"220 ")?) == first_word(greeting.get("220-".len()..)?);
+    is_its_own.then_some(second)
+}
+
 /// A few bytes at a time, or a greeting without end: whatever it calls itself, it is there to keep us waiting.
 pub(super) fn tarpit(look: &Look<'_>) -> Option<Seen> {
     let row = look.row;
     let at = row.received.arrivals().last().map(|arrival| arrival.at);
+    let is_drawn_out = || {
+        let first = row.received.arrivals().first().map(|arrival| arrival.at);
+        first.zip(at).is_some_and(|(first, last)| last.saturating_sub(first) >= DRAWN_OUT)
+    };
     let is_endless =
         || row.outcome == Outcome::Silent && row.greeting().split(|byte| *byte == b'\n').nth(LINES).is_some();
-    if !trickles(row) && !is_endless() {
+    if !(trickles(row) || is_drawn_out() && is_endless()) {
         return None;
     }
     let seen = Seen::said(Grade::Strong, row.received.bytes(), at);
@@ -83,6 +101,18 @@ pub(super) fn accept_then_close(look: &Look<'_>) -> Option<Seen> {
         End::Reset => "RST without a byte",
     };
     Some(Seen::told(Grade::Moderate, words, row.ending.map(|ending| ending.at)))
+}
+
+/// What follows the first of two lines, where that is `220-`.
+fn second_line(greeting: &[u8]) -> Option<&[u8]> {
+    let rest = greeting.strip_prefix(b"220-")?;
+    let teaser = rest.split_inclusive(|byte| *byte == b'\n').next()?;
+    let second = rest.get(teaser.len()..)?;
+    (second.split_inclusive(|byte| *byte == b'\n').count() == 1).then_some(second)
+}
+
+fn first_word(line: &[u8]) -> Option<&[u8]> {
+    line.split(u8::is_ascii_whitespace).next()
 }
 
 fn trickles(row: &Observation) -> bool {

@@ -22,6 +22,12 @@ const SHARP: u64 = 3;
 /// So many hosts of a bin are told apart: those with the lowest addresses.
 const KNOWN_HOSTS: usize = 8;
 
+/// Servers close so, too, behind lists of clients (`tcp_wrappers`), once DNS has not answered: resolvers ask again after 5 s,
+/// and give up after 10 s.
+const OF_RESOLVERS: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(10)];
+/// So far from that at most.
+const NEAR: Duration = Duration::from_millis(100);
+
 /// How many closed when.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Closings(BTreeMap<u16, Bin>);
@@ -45,9 +51,10 @@ impl Closings {
         }
     }
 
-    /// How many endpoints closed at the same time, where it is sharp and several hosts share it.
+    /// How many endpoints closed at the same time, where it is sharp and several hosts share it and nothing else explains
+    /// it.
     pub(super) fn shared(&self, after: Duration) -> Option<u64> {
-        let middle = bin(after)?;
+        let middle = bin(after).filter(|_| OF_RESOLVERS.iter().all(|time| time.abs_diff(after) > NEAR))?;
         let bins = |width: u16| self.0.range(middle.saturating_sub(width)..=middle.saturating_add(width));
         let mut hosts: Vec<_> = bins(SAME).flat_map(|(_, bin)| bin.hosts.iter().copied()).collect();
         hosts.sort_unstable();

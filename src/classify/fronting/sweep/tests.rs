@@ -197,6 +197,11 @@ fn closing_times_are_shared_where_they_are_sharp() {
     assert_eq!(shared(noise(20).collect(), 4000), None);
     assert_eq!(shared(noise(20).chain(proxies(5)).collect(), 4000), None);
     assert_eq!(shared(noise(200).chain(proxies(6)).collect(), 4000), Some(6));
+    // Nor is what a resolver takes to give up.
+    for (at, expected) in [(5000, None), (5090, None), (10_000, None), (9910, None), (4800, Some(9)), (10_200, Some(9))]
+    {
+        assert_eq!(shared((0..9u8).map(|host| closes([10, 0, host, 1], at)).collect(), at), expected, "{at}");
+    }
     // At once is no time.
     assert_eq!(shared((0..9u8).map(|host| closes([10, 0, host, 1], 399)).collect(), 399), None);
 }

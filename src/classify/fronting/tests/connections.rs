@@ -9,9 +9,22 @@ fn postscreens_pause() {
     let two = |first: &str, at, second: &str| {
         heard(Smtp, &[(10, &format!("220-{first}\r\n")), (at, &format!("220 {second}\r\n"))])
     };
+    let refused = |at, words: &str| {
+        let mut row = ended(Smtp, Outcome::Closed);
+        row.received.push(b"220-mx.example ESMTP Postfix\r\n", ms(10));
+        row.received.push(words.as_bytes(), ms(at));
+        row.greeting_len = row.received.bytes().len();
+        row
+    };
     assert_each(
         Postscreen,
         [
+            (refused(2010, "550 5.7.1 blocked using zen.example\r\n"), Some(Strong)),
+            (refused(6010, "450 4.3.2 Service currently unavailable\r\n"), Some(Strong)),
+            (refused(20, "550 5.7.1 blocked using zen.example\r\n"), None),
+            (refused(2010, "550-5.7.1 blocked\r\n"), None),
+            (refused(2010, "550 5.7.1 blo"), None),
+            (refused(2010, "220-mx.example again\r\n"), None),
             (two("mx.example ESMTP Postfix", 6010, "mx.example ESMTP Postfix"), Some(Strong)),
             (two("mx.example ESMTP", 2008, "mx.example ESMTP Postfix"), Some(Strong)),
             (heard(Smtp, &[(10, "220-mx.ex"), (11, "ample a\r\n"), (6010, "220 mx.example a\r\n")]), Some(Strong)),
@@ -36,8 +49,8 @@ fn tarpits() {
         row.greeting_len = row.received.bytes().len();
         row
     };
-    let lines = |count: usize, outcome| {
-        let mut row = trickle(1, &"220-wait\r\n".repeat(count), 64);
+    let lines = |step: u64, count: usize, outcome| {
+        let mut row = trickle(step, &"220-wait\r\n".repeat(count), 10);
         row.outcome = outcome;
         row
     };
@@ -50,13 +63,14 @@ fn tarpits() {
             (trickle(1000, greeting, 1), Some(Strong)),
             (trickle(500, greeting, 3), Some(Strong)),
             (greeted, Some(Strong)),
-            (lines(21, Outcome::Silent), Some(Strong)),
+            (lines(500, 21, Outcome::Silent), Some(Strong)),
             (trickle(50, greeting, 1), None),
             (trickle(1000, greeting, 8), None),
             (trickle(1000, "220 mx.exa", 1), None),
             (trickle(1000, "Last login: today, from afar", 1), None),
-            (lines(19, Outcome::Silent), None),
-            (lines(60, Outcome::Closed), None),
+            (lines(500, 19, Outcome::Silent), None),
+            (lines(1, 60, Outcome::Silent), None),
+            (lines(500, 60, Outcome::Closed), None),
         ],
     );
     let spamd = "220 mx.example ESMTP spamd IP-based SPAM blocker; Thu Jan  2 10:11:12 2025\r\n";
@@ -116,7 +130,18 @@ fn met(count: u32, words: &str) -> Variant {
 #[test]
 fn pools() {
     let pool = |variants: Vec<Variant>| Observation { variants, ..heard(Smtp, &[(1, "220 mx.example ESMTP\r\n")]) };
-    let text = |count, hash: u8| Variant { banner_hash: Some([hash; 32]), ..met(count, "- - -") };
+    let text = |count, words: &str| Variant {
+        banner: words.as_bytes().to_vec(),
+        banner_hash: Some(crate::classify::hash::banner_hash(words.as_bytes())),
+        ..met(count, "- - -")
+    };
+    let (users, motto) = ("220-Current users: 3/4\r\n220 ready\r\n", "220-Silence is golden\r\n220 ready\r\n");
+    let postfix = "220 mx.example ESMTP Postfix\r\n";
+    let teased = format!("220-mx.example ESMTP Postfix\r\n{postfix}");
+    let visited = |variant: Variant, words: &[&str]| Variant {
+        capabilities: words.iter().map(|&word| word.to_owned()).collect(),
+        ..variant
+    };
     let offering = |words: &[&str]| Variant {
         capabilities: words.iter().map(|&word| word.to_owned()).collect(),
         ..met(1, "a.example - -")
@@ -131,17 +156,47 @@ fn pools() {
             (pool(vec![met(2, "a.example Exim 4.96"), met(2, "a.example Exim 4.98")]), Some(Strong)),
             (pool(vec![offering(&["SIZE"]), offering(&["SIZE", "DSN"])]), Some(Strong)),
             (pool(vec![certified(1), certified(2)]), Some(Strong)),
-            (pool(vec![text(3, 1), text(1, 2)]), Some(Strong)),
+            // The commonest leaves out what the others differ in.
+            (
+                pool(vec![met(3, "a.example - -"), met(1, "a.example Exim -"), met(1, "a.example Postfix -")]),
+                Some(Strong),
+            ),
+            (pool(vec![offering(&["SIZE", "SYST UNIX"]), offering(&["SIZE", "SYST Windows_NT"])]), Some(Strong)),
+            (pool(vec![text(2, users), text(2, motto)]), Some(Weak)),
+            (pool(vec![text(3, users), text(1, motto)]), None),
+            (pool(vec![text(2, users), text(2, "220-Current users: 12/4\r\n220 ready\r\n")]), None),
+            (pool(vec![text(2, "220 Free space: 5000 MB\r\n"), text(2, "220 Free space: 480 MB\r\n")]), None),
+            // The first visit to postscreen, and later ones.
+            (pool(vec![text(2, postfix), text(2, &teased)]), None),
+            (
+                pool(vec![visited(text(2, postfix), &["SIZE", "PIPELINING"]), visited(text(2, &teased), &["SIZE"])]),
+                None,
+            ),
+            // Too fast for it, or TLS that failed once.
+            (pool(vec![offering(&["SIZE", "DSN"]), offering(&["EHLO refused: 450"])]), None),
+            (pool(vec![offering(&["MDTM", "SYST UNIX"]), offering(&["FEAT refused: 530", "SYST UNIX"])]), None),
+            (pool(vec![offering(&["SIZE", "tls:AUTH PLAIN"]), offering(&["SIZE"])]), None),
             (pool(vec![]), None),
             (pool(vec![met(4, "a.example Postfix -")]), None),
             (pool(vec![met(3, "a.example Postfix -"), met(1, "- - -")]), None),
-            (pool(vec![text(1, 1), text(1, 2), text(1, 3)]), None),
+            (pool(vec![text(1, users), text(1, motto), text(1, postfix)]), None),
             (pool(vec![offering(&["SIZE"]), offering(&[])]), None),
             (pool(vec![met(3, "a.example Postfix -"), busy]), None),
         ],
     );
     let row = classified(pool(vec![met(3, "a.example Postfix -"), met(1, "b.example Exim 4.96")]), &Vantage::default());
     assert_eq!(told(&row), ["strong samples_disagree: 2 servers: a.example postfix (3x); b.example exim 4.96 (1x)"]);
+    for (variants, expected) in [
+        (vec![offering(&["SIZE"]), offering(&["SIZE", "DSN"])], "2 servers by dsn: a.example (1x); a.example (1x)"),
+        (
+            vec![certified(1), certified(2)],
+            "2 servers by certificates 01010101 and 02020202: a.example (2x); a.example (2x)",
+        ),
+        (vec![text(2, users), text(2, motto)], "other words: 220-current users: 3/4; 220-silence is golden"),
+    ] {
+        let row = classified(pool(variants), &Vantage::default());
+        assert!(told(&row)[0].ends_with(&format!("samples_disagree: {expected}")), "{:?}", told(&row));
+    }
 }
 
 #[test]

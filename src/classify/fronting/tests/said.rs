@@ -20,9 +20,12 @@ fn errors_that_answer_nothing() {
         [
             (heard(Ftp, &[(10, "220 (vsFTPd 3.0.3)\r\n530 Please login\r\n"), (20, "221 Bye.\r\n")]), Some(Decisive)),
             (heard(Ftp, &[(10, "220 (vsFTPd 3.0.3)\r\n"), (20, "530 Please login\r\n221 Bye.\r\n")]), Some(Decisive)),
-            (heard(Smtp, &[(10, &format!("{POSTFIX}500 5.5.2 Error\r\n"))]), Some(Decisive)),
+            (heard(Smtp, &[(10, &format!("{POSTFIX}500 5.5.2 Error: command not recognized\r\n"))]), Some(Decisive)),
             (heard(Smtp, &[(10, POSTFIX), (11, "500 what\r\n")]), None),
-            (hung_up(heard(Smtp, &[(10, POSTFIX), (11, "500 what\r\n")])), Some(Decisive)),
+            (hung_up(heard(Smtp, &[(10, POSTFIX), (11, "500 unrecognized command\r\n")])), Some(Decisive)),
+            // Lists of refused clients say so, too.
+            (heard(Ftp, &[(10, "220 ready\r\n530 Sorry, your address is not allowed here.\r\n")]), Some(Weak)),
+            (hung_up(heard(Smtp, &[(10, POSTFIX), (11, "554 5.7.1 blocked using zen.example\r\n")])), Some(Weak)),
             (heard(Smtp, &[(10, "220 mx ready\r\n421 PROXY not allowed from 192.0.2.1\r\n")]), Some(Decisive)),
             (inside_tls(heard(Ftps, &[(10, "220 ready\r\n530 Please login\r\n")]), &[]), Some(Decisive)),
             // Our ClientHello, the answer to QUIT, and goodbyes.
@@ -96,6 +99,77 @@ fn errors_that_answer_nothing_while_there_is_talk() {
 }
 
 #[test]
+fn answers_that_come_twice_and_refusals_are_no_errors_to_others() {
+    let granted = |asked, words: &str| Some(offers(asked, words));
+    // CR and LF are a line end each, or FEAT is answered by two who know of each other nothing.
+    let twice = Dialogue {
+        offers: granted(Asked::Feat, "500 'FEAT': command not understood.\r\n"),
+        unasked: b"500 Unknown command.\r\n".to_vec(),
+        ..Dialogue::default()
+    };
+    let again_and_again = Dialogue {
+        offers: granted(Asked::Feat, "500 Unknown command.\r\n"),
+        unasked: b"500 Unknown command.\r\n215 UNIX\r\n".to_vec(),
+        ..Dialogue::default()
+    };
+    let two_answers = Dialogue {
+        offers: granted(Asked::Feat, "211 End\r\n"),
+        unasked: b"500 FEAT: unknown\r\n".to_vec(),
+        ..Dialogue::default()
+    };
+    let deaf = Dialogue {
+        offers: granted(Asked::Ehlo, "500 5.5.2 Syntax error, command unrecognized\r\n"),
+        unasked: b"500 5.5.1 what\r\n".to_vec(),
+        ..Dialogue::default()
+    };
+    let closed = Dialogue {
+        broken_off: Some("closed in answer to FEAT".into()),
+        unasked: b"530 Sorry, not from here\r\n".to_vec(),
+        ..Dialogue::default()
+    };
+    let in_parts = |service, pieces: &[(u64, &str)], dialogue: Dialogue| {
+        let mut row = heard(service, pieces);
+        row.dialogue = Some(Box::new(dialogue));
+        row
+    };
+    assert_each(
+        UnsolicitedError,
+        [
+            (in_parts(Ftp, &[(10, "220 ready\r\n530 Sorry, not from here\r\n")], closed), Some(Weak)),
+            (
+                in_parts(
+                    Ftp,
+                    &[(10, "220 ready\r\n"), (20, "500 'FEAT': command not understood.\r\n500 Unknown command.\r\n")],
+                    twice,
+                ),
+                None,
+            ),
+            (
+                in_parts(
+                    Ftp,
+                    &[(10, "220 ready\r\n"), (20, "500 Unknown command.\r\n500 Unknown command.\r\n215 UNIX\r\n")],
+                    again_and_again,
+                ),
+                None,
+            ),
+            (in_parts(Ftp, &[(10, "220 ready\r\n"), (20, "211 End\r\n500 FEAT: unknown\r\n")], two_answers), None),
+            (
+                in_parts(
+                    Smtp,
+                    &[
+                        (10, POSTFIX),
+                        (20, "500 5.5.1 what\r\n500 5.5.2 Syntax error, command unrecognized\r\n"),
+                        (30, "221 Bye\r\n"),
+                    ],
+                    deaf,
+                ),
+                None,
+            ),
+        ],
+    );
+}
+
+#[test]
 fn servers_that_wait_for_a_header() {
     let exim = "220 mx.example ESMTP Exim 4.96 Thu, 02 Jan 2025 10:11:12 +0000\r\n";
     let (smtpd, screen) = ("421 4.3.0 mx.example Server local error\r\n", "421 4.3.2 No system resources\r\n");
@@ -156,6 +230,11 @@ fn the_address_that_a_server_sees_us_at() {
         (asked(Ftp, "220 ready", Asked::Feat, "211-Hello client [192.0.2.1]\n211 End"), None),
         (heard(Smtp, &[(1, "220 mx Sendmail; logging access from: a(OK)-a [192.0.2.1]\r\n")]), Some("192.0.2.1")),
         (heard(Smtp, &[(1, "220 mx.example [192.0.2.1] ESMTP\r\n")]), None),
+        (ehlo("mx.example Hello [192.0.2.1]]] [[x] [unknown] ]["), Some("192.0.2.1")),
+        (ehlo("mx.example Hello [192.0.2.1"), None),
+        // No line is so long; each bracket opens what a search to the end would go through.
+        (ehlo(&format!("mx.example Hello {}[192.0.2.1]", "x".repeat(512))), None),
+        (ehlo(&format!("mx.example Hello [192.0.2.1] {}", "[".repeat(4096))), Some("192.0.2.1")),
     ] {
         let words = row.received.bytes().escape_ascii().to_string();
         assert_eq!(classified(row, &Vantage::default()).seen_as, expected.map(ip), "{words}");
@@ -194,7 +273,9 @@ fn foreign_client_addresses() {
         let mut row = asked(Smtp, "220 mx.example ESMTP", Asked::Ehlo, &format!("250-{line}\n250 SIZE"));
         row.dialogue.as_mut().unwrap().our_address = own.map(ip);
         let row = classified(row, &vantage);
-        let expected = is_foreign.then_some((ForeignClientAddress, Decisive, Some(ms(20)), Some(&*line)));
+        // Nobody but the user knows for sure what is ours.
+        let grade = if vantage.ours.is_empty() { Strong } else { Decisive };
+        let expected = is_foreign.then_some((ForeignClientAddress, grade, Some(ms(20)), Some(&*line)));
         let found = row.evidence.first().map(|it| (it.code, it.grade, it.at, it.excerpt.as_deref()));
         assert_eq!(found, expected, "{seen}, {own:?}, {vantage:?}");
     }
@@ -259,6 +340,7 @@ fn masked_greetings() {
             (heard(Ftp, &[(1, "220 *****************************\r\n")]), None),
             (ehlo("250-mx.example\n250-XCLIENT NAME\n250 XVERP"), None),
             (ehlo("250-mx.example\n250 XXX"), None),
+            (ehlo("250-mx.example\n250 XXXXXXX"), None),
         ],
     );
 }
@@ -308,6 +390,13 @@ fn fronts_give_their_names() {
         NamedFront,
         [
             (heard(Smtp, &[(7, POSTFIX)]), None),
+            (heard(Smtp, &[(7, "220 mx.example ESMTP Barracuda Email Security Gateway\r\n")]), Some(Strong)),
+            // Another product speaks, and speaks of it; or it does so in the front's own place.
+            (heard(Ftp, &[(7, "220 (vsFTPd 3.0.3) behind Barracuda Email Security Gateway\r\n")]), Some(Moderate)),
+            (
+                heard(Smtp, &[(7, "220 mx0a.pphosted.com ESMTP Exim 4.96 Thu, 02 Jan 2025 10:11:12 +0000\r\n")]),
+                Some(Strong),
+            ),
             (heard(Ftp, &[(7, "220 ProFTPD Server (stunnel) [198.51.100.7]\r\n")]), None),
             (asked(Smtp, "220 ready", Asked::Ehlo, "250-mx.example Barracuda says hello\n250 SIZE"), None),
         ],
