@@ -455,9 +455,10 @@ impl<N: Network> Run<N> {
         rows.send((ticket, row)).await.map_err(|_| Unwanted)
     }
 
-    /// From where others see us, for rows in which that may be said.
+    /// From where others see us, for rows in which that may be said: by a mail server, to EHLO or as it greets.
     fn vantage(&self, row: &Observation) -> Vantage {
-        let Some(ip) = row.ip.filter(|_| row.dialogue.is_some()) else { return Vantage::default() };
+        let may_tell = !row.service.is_ftp() && row.outcome == Outcome::Greeted;
+        let Some(ip) = row.ip.filter(|_| may_tell) else { return Vantage::default() };
         let usual = self.agenda().stats().sweep().usual(ip);
         Vantage { ours: self.settings.our_addresses.clone(), usual }
     }
