@@ -6,6 +6,7 @@
 
 mod canary;
 mod further;
+mod knocked;
 mod row;
 
 use std::io;
@@ -24,6 +25,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 pub(crate) use self::further::Further;
+use self::knocked::Knocked;
 use self::row::{Nowhere, is_answer, is_pushback, later};
 use crate::classify::Classifier;
 use crate::classify::fronting::Glimpse;
@@ -260,6 +262,7 @@ struct Run<N> {
     prober: Prober<N>,
     names: Names,
     settings: Settings,
+    knocked: Knocked,
     /// For how many seconds this machine had slept when people were last told.
     slept_told: AtomicU64,
 }
@@ -273,7 +276,7 @@ struct Unwanted;
 impl<N: Network> Run<N> {
     fn new(prober: Prober<N>, names: Names, settings: Settings) -> Self {
         let slept_told = prober.network.slept().as_secs().into();
-        Self { prober, names, settings, slept_told }
+        Self { prober, names, settings, knocked: Knocked::default(), slept_told }
     }
 
     fn start(self, notices: mpsc::Receiver<Notice>) -> Observations {
