@@ -6,6 +6,7 @@
 
 mod canary;
 mod further;
+mod knocked;
 mod row;
 
 use std::io;
@@ -24,6 +25,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 pub(crate) use self::further::Further;
+use self::knocked::Knocked;
 use self::row::{Nowhere, is_answer, is_pushback, later};
 use crate::classify::Classifier;
 use crate::classify::fronting::Glimpse;
@@ -260,6 +262,7 @@ struct Run<N> {
     prober: Prober<N>,
     names: Names,
     settings: Settings,
+    knocked: Knocked,
     /// For how many seconds this machine had slept when people were last told.
     slept_told: AtomicU64,
 }
@@ -273,7 +276,7 @@ struct Unwanted;
 impl<N: Network> Run<N> {
     fn new(prober: Prober<N>, names: Names, settings: Settings) -> Self {
         let slept_told = prober.network.slept().as_secs().into();
-        Self { prober, names, settings, slept_told }
+        Self { prober, names, settings, knocked: Knocked::default(), slept_told }
     }
 
     fn start(self, notices: mpsc::Receiver<Notice>) -> Observations {
@@ -455,9 +458,10 @@ impl<N: Network> Run<N> {
         rows.send((ticket, row)).await.map_err(|_| Unwanted)
     }
 
-    /// From where others see us, for rows in which that may be said.
+    /// From where others see us, for rows in which that may be said: by a mail server, to EHLO or as it greets.
     fn vantage(&self, row: &Observation) -> Vantage {
-        let Some(ip) = row.ip.filter(|_| row.dialogue.is_some()) else { return Vantage::default() };
+        let may_tell = !row.service.is_ftp() && row.outcome == Outcome::Greeted;
+        let Some(ip) = row.ip.filter(|_| may_tell) else { return Vantage::default() };
         let usual = self.agenda().stats().sweep().usual(ip);
         Vantage { ours: self.settings.our_addresses.clone(), usual }
     }

@@ -11,7 +11,7 @@ mod further;
 
 use super::*;
 use crate::config::{Config, Depth, Leave};
-use crate::observation::Service;
+use crate::observation::{EvidenceCode, Service};
 use crate::probe::Neighbours;
 use crate::probe::scripted::{Connect, Script, Scripted, Step};
 use crate::probe::tests::prober;
@@ -36,6 +36,7 @@ struct Setting<'a> {
     depth: Depth,
     samples: u32,
     decoy: Option<u16>,
+    our_addresses: Vec<IpAddr>,
 }
 
 impl Default for Setting<'_> {
@@ -52,6 +53,7 @@ impl Default for Setting<'_> {
             depth: Depth::Greeting,
             samples: 1,
             decoy: None,
+            our_addresses: Vec::new(),
         }
     }
 }
@@ -87,7 +89,7 @@ impl Setting<'_> {
                 sample_interval: Duration::from_secs(1),
                 decoy: self.decoy,
             },
-            our_addresses: Vec::new(),
+            our_addresses: self.our_addresses,
         };
         Run::new(prober, names, settings).start(notices)
     }
@@ -150,6 +152,23 @@ async fn a_network_that_answers_as_one_is_told() {
         let overview = stats.overview();
         let addresses: Vec<_> = overview.middleboxes().iter().map(|it| it.addresses).collect();
         assert_eq!(addresses, told, "{answering}");
+    }
+}
+
+/// A greeting alone may say where a server sees us.
+#[tokio::test(start_paused = true)]
+async fn our_addresses_are_compared_at_every_depth() {
+    let greeting = "220 mx.example ESMTP Sendmail 8.17.1; logging access from: client.example [198.51.100.9]\r\n";
+    let network =
+        Scripted::everywhere(Script { steps: vec![Step::Send(greeting.into()), Step::Hold], ..Script::default() });
+    for (ours, is_foreign) in
+        [(vec!["203.0.113.5"], true), (vec!["203.0.113.5", "198.51.100.9"], false), (vec![], false)]
+    {
+        let our_addresses = ours.iter().map(|ip| ip.parse().unwrap()).collect();
+        let setting = Setting { words: "10.0.0.1:25", our_addresses, ..Setting::default() };
+        let row = setting.scan(&network).next().await.unwrap();
+        let found = row.evidence.iter().any(|evidence| evidence.code == EvidenceCode::ForeignClientAddress);
+        assert_eq!((row.seen_as, found), (Some([198, 51, 100, 9].into()), is_foreign), "{ours:?}");
     }
 }
 

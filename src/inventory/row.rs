@@ -160,7 +160,7 @@ impl Row {
             port: self.port()?,
             service,
             outcome,
-            banner_hash: self.banner_hash().filter(|_| outcome == Outcome::Greeted),
+            banner_hash: self.banner_hash().filter(|_| Glimpse::is_welcome(outcome, self.parsed(Column::Code))),
             greeting: Words::Escaped(greeting),
             closed_after: closed.map(|at| at.saturating_sub(connect)),
             seen_as: self.other("client_address").and_then(|text| text.parse().ok()),

@@ -48,6 +48,7 @@ fn greeted(host: u8, port: u16, service: Service, greeting: &str) -> Observation
     let mut row = Observation::new(time, ip, port, service, Outcome::Greeted);
     row.received.push(greeting.as_bytes(), Duration::from_millis(3));
     row.greeting_len = greeting.len();
+    row.code = greeting.get(..3).and_then(|code| code.parse().ok());
     row.connect = Some(Duration::from_micros(1500));
     row.attempts = 1;
     crate::classify::Classifier::builtin().classify(&mut row);
@@ -215,6 +216,29 @@ fn a_glimpse_of_a_row_is_that_of_its_observation() {
         let pick = |glimpse: Glimpse<'_>| (glimpse.ip, glimpse.banner_hash, glimpse.closed_after, glimpse.seen_as);
         assert_eq!(pick(found), pick(expected));
     }
+}
+
+/// An overloaded host, or its xinetd, says the same on each port.
+#[test]
+fn who_sends_us_away_is_no_middlebox() {
+    use crate::classify::fronting::Glimpse;
+
+    for (greeting, count) in [("220 hi\r\n", 1), ("421 Service not available\r\n", 0), ("554 no\r\n", 0)] {
+        let rows = [(21, Service::Ftp), (25, Service::Smtp)].map(|(port, service)| greeted(7, port, service, greeting));
+        let mut sweep = Sweep::new(Bounds::SCAN);
+        rows.iter().filter_map(Glimpse::of).for_each(|glimpse| sweep.learn(&glimpse));
+        let overviews = [Format::Csv, Format::Ndjson].map(|format| overview(&read(&written(format, &rows))));
+        for overview in overviews.into_iter().chain([sweep.overview()]) {
+            assert_eq!(overview.middleboxes().len(), count, "{greeting}");
+        }
+    }
+    // In the place of a middlebox such words are somebody's own all the same.
+    let alike = (0..250).map(|host| greeted(host, 25, Service::Smtp, "220 hi\r\n"));
+    let rows: Vec<_> = alike.chain([greeted(251, 25, Service::Smtp, "421 later\r\n")]).collect();
+    let rows = read(&written(Format::Ndjson, &rows));
+    let overview = overview(&rows);
+    let is_left_out = |row: &Row| overview.is_of_a_middlebox(&row.glimpse().unwrap());
+    assert!(is_left_out(&rows[0]) && !is_left_out(&rows[250]));
 }
 
 #[test]

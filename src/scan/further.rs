@@ -4,7 +4,7 @@
 //! They are dialled as any other, one after the other; the host's slot stays taken meanwhile. A server that has enough of
 //! us is not connected to again. After a request to stop, what is known by then is the row.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -74,12 +74,21 @@ impl<N: Network> Run<N> {
         }
         let further = self.settings.further;
         if let Some(port) = further.decoy_beside(row) {
-            let accepted = self.unless_stopped(self.prober.knock(SocketAddr::new(place.ip, port))).await;
-            row.decoy = accepted.map(|accepted| Decoy { port, accepted });
+            row.decoy = self.knock(place.ip, port).await.map(|accepted| Decoy { port, accepted });
         }
         if further.is_sampled(row) {
             self.sample(place, row).await;
         }
+    }
+
+    /// Whether a host's decoy accepts, as it did the first time.
+    async fn knock(&self, host: IpAddr, port: u16) -> Option<bool> {
+        if let Some(accepted) = self.knocked.of(host) {
+            return Some(accepted);
+        }
+        let accepted = self.unless_stopped(self.prober.knock(SocketAddr::new(host, port))).await?;
+        self.knocked.keep(host, accepted);
+        Some(accepted)
     }
 
     /// Connects again and again, and keeps which servers that meets.

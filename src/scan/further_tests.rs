@@ -175,6 +175,22 @@ async fn a_decoy_is_tried_beside_what_greets() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_decoy_is_tried_once_for_each_host() {
+    for (script, expected) in [(answers(Connect::Refused), Some(false)), (greets_after(0.0), Some(true))] {
+        let endpoint = |host, port| (SocketAddr::from(([10, 0, 0, host], port)), greets_after(0.0));
+        let peers = HashMap::from([endpoint(1, 21), endpoint(1, 25), endpoint(1, 587), endpoint(2, 21)]);
+        let network = Scripted::with_peers(peers, script);
+        let words = "10.0.0.1:21,25,587 10.0.0.2:21";
+        let rows: Vec<_> = Setting { words, decoy: Some(9), ..Setting::default() }.scan(&network).collect().await;
+        let told: Vec<_> = rows.iter().map(|row| row.decoy.map(|decoy| decoy.accepted)).collect();
+        assert_eq!(told, [expected; 4], "each row tells of it");
+        let mut dialled: Vec<_> = network.dialled().into_iter().filter(|to| to.port() == 9).collect();
+        dialled.sort();
+        assert_eq!(dialled, [[10, 0, 0, 1], [10, 0, 0, 2]].map(|ip| SocketAddr::from((ip, 9))));
+    }
+}
+
 /// What comes of it is evidence, which a row is judged by when it is whole.
 #[tokio::test(start_paused = true)]
 async fn a_decoy_and_samples_go_together() {

@@ -1,8 +1,8 @@
 //! One host: whether it greets alike on ports of different services, or accepts on every port.
 //!
 //! It accepts everything where its decoy accepted, or where all ports that were probed anywhere (four at least) accepted
-//! on it though most of them, leaving out those where TLS failed, never said a byte and all of these ended in the same
-//! way. A host of which fewer ports were probed than of others may escape; one whose ports are merely shy, or whose TLS is
+//! on it though most of them, leaving out those where TLS failed, stayed open and never said a byte, and none of them hung
+//! up on us, as tcp_wrappers have a host do that does not want us. A host of which fewer ports were probed than of others may escape; one whose ports are merely shy, or whose TLS is
 //! broken, does not look like it.
 
 use std::net::IpAddr;
@@ -18,9 +18,10 @@ const FEWEST_VOICES: usize = 2;
 /// How a port that accepted went on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Voice {
+    /// It stayed open until we gave up.
     Silent,
-    Closed,
-    Reset,
+    /// The peer was the first to end it.
+    HungUp,
     /// TLS came to nothing, which says neither that a server is there nor that none is.
     NoTls,
     Spoke,
@@ -34,8 +35,7 @@ impl Voice {
         };
         match glimpse.outcome {
             Outcome::TlsFailed => Self::NoTls,
-            Outcome::Reset if !said => Self::Reset,
-            Outcome::Closed if !said => Self::Closed,
+            Outcome::Reset | Outcome::Closed if !said => Self::HungUp,
             Outcome::Silent if !said => Self::Silent,
             Outcome::Greeted
             | Outcome::OtherProtocol
@@ -105,9 +105,8 @@ impl State {
 
     fn is_hollow(&self) -> bool {
         let voices: Vec<_> = self.ports.iter().map(|port| port.voice).filter(|voice| *voice != Voice::NoTls).collect();
-        let mut mute: Vec<_> = voices.iter().copied().filter(|voice| *voice != Voice::Spoke).collect();
-        let is_most = 2 * mute.len() > voices.len();
-        mute.dedup();
-        self.ports.len() >= FEWEST_PORTS && voices.len() >= FEWEST_VOICES && is_most && mute.len() == 1
+        let count = |wanted| voices.iter().filter(|voice| **voice == wanted).count();
+        let is_most = 2 * count(Voice::Silent) > voices.len() && count(Voice::HungUp) == 0;
+        self.ports.len() >= FEWEST_PORTS && voices.len() >= FEWEST_VOICES && is_most
     }
 }

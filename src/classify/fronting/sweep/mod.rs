@@ -107,7 +107,8 @@ pub struct Glimpse<'a> {
     pub service: Service,
     /// How far the probe got.
     pub outcome: Outcome,
-    /// The greeting with what changes masked, hashed.
+    /// The greeting with what changes masked, hashed; none of one that sends us away. Such words (`421 Service not
+    /// available`) are of whoever starts servers, or of a server under load, and many have the same.
     pub banner_hash: Option<[u8; 32]>,
     /// The greeting.
     pub greeting: Words<'a>,
@@ -129,12 +130,17 @@ impl<'a> Glimpse<'a> {
             port: row.port,
             service: row.service,
             outcome: row.outcome,
-            banner_hash: row.banner_hash.filter(|_| row.outcome == Outcome::Greeted),
+            banner_hash: row.banner_hash.filter(|_| Self::is_welcome(row.outcome, row.code)),
             greeting: Words::Bytes(row.greeting()),
             closed_after: ended.map(|at| at.saturating_sub(row.connect.unwrap_or_default())),
             seen_as: row.seen_as,
             decoy_accepted: row.decoy.is_some_and(|decoy| decoy.accepted),
         })
+    }
+
+    /// Whether it is a greeting that tells one server from another.
+    pub(crate) fn is_welcome(outcome: Outcome, code: Option<u16>) -> bool {
+        outcome == Outcome::Greeted && code == Some(220)
     }
 
     /// The part of the hash that greetings are told apart by.

@@ -13,7 +13,7 @@ use super::middlebox::{Found, Kind, Middlebox, What, joined};
 use super::network::Unanswered;
 use super::sightings::{Reach, is_usual};
 use super::{Glimpse, Sweep};
-use crate::observation::{Evidence, EvidenceCode, Grade};
+use crate::observation::{Evidence, EvidenceCode, Grade, Outcome};
 
 /// So many middleboxes are told.
 const MAX_TOLD: usize = 256;
@@ -174,7 +174,7 @@ impl Overview {
         let is_in_place = self.open.contains(&host)
             || self.on_each_port.contains_key(&host)
             || self.everywhere.contains_key(&host.network());
-        is_in_place && (glimpse.banner_hash.is_none() || self.same(host, glimpse).is_some())
+        is_in_place && (glimpse.outcome != Outcome::Greeted || self.same(host, glimpse).is_some())
     }
 
     /// Whose words a greeting is, where they are not a server's own: a network's, or else the host's.

@@ -156,7 +156,7 @@ fn a_network_of_ipv6() {
 
 #[test]
 fn hosts_that_accept_everything() {
-    use Outcome::{Closed, Greeted, Refused, Silent, TlsFailed};
+    use Outcome::{Closed, Greeted, Refused, Reset, Silent, TlsFailed};
 
     let host = [192, 0, 2, 1];
     let ports = |outcomes: [Outcome; 5]| {
@@ -167,6 +167,12 @@ fn hosts_that_accept_everything() {
     };
     let line = "192.0.2.1: accepts on every port: a SYN proxy";
     assert_told(ports([Silent, Greeted, TlsFailed, Silent, TlsFailed]), &[line]);
+    // Whoever hangs up is there, and does not want us.
+    for end in [Closed, Reset] {
+        assert_told(ports([end; 5]), &[]);
+        assert_told(ports([Silent, Silent, Silent, Silent, end]), &[]);
+        assert_told(ports([end, end, TlsFailed, end, TlsFailed]), &[]);
+    }
     // One port refuses; most speak; they end in different ways; TLS alone does not tell.
     assert_told(ports([Silent, Silent, TlsFailed, Refused, TlsFailed]), &[]);
     assert_told(ports([Greeted, Greeted, Greeted, Silent, Silent]).filter(|glimpse| glimpse.port != 21), &[]);
