@@ -99,9 +99,14 @@ pub struct Settings {
     pub resolvers: Vec<String>,
     pub roots: String,
     /// The folder of wordlists that were laid over those compiled in, absolute.
+    #[serde(default)]
     pub wordlists: Option<PathBuf>,
     /// [`crate::classify::Classifier::digest`], in hexadecimal digits.
+    #[serde(default)]
     pub wordlists_sha256: String,
+    /// The same of earlier runs, where it was another: some rows were named by these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wordlists_before: Vec<String>,
     pub authorised: bool,
     pub source: Vec<String>,
     pub interface: Option<String>,
@@ -253,6 +258,7 @@ impl Settings {
             resolvers: config.resolvers.iter().map(ToString::to_string).collect(),
             roots: config.roots.to_string(),
             wordlists: None,
+            wordlists_before: Vec::new(),
             wordlists_sha256: hex(scan.classifier().digest()),
             authorised: config.authorised,
             source: config.source.iter().map(ToString::to_string).collect(),
