@@ -69,8 +69,9 @@ impl Prefilter {
         }
         let mut in_order: Vec<(&[u8], usize)> = words.into_iter().collect();
         in_order.sort_unstable_by_key(|(_, index)| *index);
-        let automaton =
-            AhoCorasick::builder().ascii_case_insensitive(true).build(in_order.iter().map(|(word, _)| word))?;
+        let automaton = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .build(in_order.iter().map(|(word, _)| word))?;
         Ok(Self { automaton, wanted_by, always })
     }
 
