@@ -1,5 +1,7 @@
 //! The manifest: what a finished scan was and what came of it, for whoever has to prove it later.
 
+mod middlebox;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
@@ -9,12 +11,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::classify::fronting::Overview;
 use crate::output::hex;
 use crate::output::replace;
 use crate::schedule::Slowed;
 use crate::stats::Stats;
 use crate::{Leave, Outcome, Scan};
+
+pub use self::middlebox::{Middlebox, Middleboxes, Share};
 
 /// What a finished scan was and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,9 +102,14 @@ pub struct Settings {
     pub resolvers: Vec<String>,
     pub roots: String,
     /// The folder of wordlists that were laid over those compiled in, absolute.
+    #[serde(default)]
     pub wordlists: Option<PathBuf>,
     /// [`crate::classify::Classifier::digest`], in hexadecimal digits.
+    #[serde(default)]
     pub wordlists_sha256: String,
+    /// The same of earlier runs, where it was another: some rows were named by these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wordlists_before: Vec<String>,
     pub authorised: bool,
     pub source: Vec<String>,
     pub interface: Option<String>,
@@ -149,44 +157,6 @@ pub struct SlowedDown {
     pub networks: u64,
     /// Those that came down furthest, with the least rate each had.
     pub slowest: Vec<(String, String)>,
-}
-
-/// What shows only over many rows of one run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Middleboxes {
-    /// Each of them, the largest first.
-    pub found: Vec<Middlebox>,
-    /// How many there are beside these.
-    pub more: u64,
-    /// How many servers saw us at another address than most.
-    pub seen_elsewhere: u64,
-    /// How many of the hosts that answered were watched.
-    pub hosts: Share,
-    /// How many of the networks in which something answered were.
-    pub networks: Share,
-}
-
-/// So many, and of how many; about so many where that is more.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "they are what their names say")]
-pub struct Share {
-    pub watched: u64,
-    pub of: u64,
-}
-
-/// [`fronting::Middlebox`](crate::classify::fronting::Middlebox), as text and numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Middlebox {
-    /// [`What::as_str`](crate::classify::fronting::What::as_str).
-    pub what: String,
-    /// The network, or the host.
-    pub network: String,
-    /// How many addresses were seen to answer so.
-    pub addresses: u64,
-    /// The ports where they greet; none where they accept everything.
-    pub ports: Vec<u16>,
-    /// The greeting's beginning, in escaped form.
-    pub greeting: Option<String>,
 }
 
 /// A file with rows.
@@ -253,6 +223,7 @@ impl Settings {
             resolvers: config.resolvers.iter().map(ToString::to_string).collect(),
             roots: config.roots.to_string(),
             wordlists: None,
+            wordlists_before: Vec::new(),
             wordlists_sha256: hex(scan.classifier().digest()),
             authorised: config.authorised,
             source: config.source.iter().map(ToString::to_string).collect(),
@@ -323,26 +294,6 @@ impl From<Slowed> for SlowedDown {
     fn from(Slowed { networks, slowest }: Slowed) -> Self {
         let slowest = slowest.iter().map(|(network, rate)| (network.to_string(), rate.to_string())).collect();
         Self { networks, slowest }
-    }
-}
-
-impl From<&Overview> for Middleboxes {
-    fn from(overview: &Overview) -> Self {
-        let found = overview.middleboxes().iter().map(|it| Middlebox {
-            what: it.what.as_str().to_owned(),
-            network: it.place(),
-            addresses: it.addresses,
-            ports: it.ports.clone(),
-            greeting: it.greeting.clone(),
-        });
-        let watched = overview.watched();
-        Self {
-            found: found.collect(),
-            more: overview.left_out(),
-            seen_elsewhere: overview.seen_elsewhere(),
-            hosts: Share { watched: watched.hosts, of: watched.of_hosts },
-            networks: Share { watched: watched.networks, of: watched.of_networks },
-        }
     }
 }
 

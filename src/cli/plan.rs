@@ -20,6 +20,10 @@ use super::resume::Resumed;
 use super::spool::Spool;
 use super::wordlists;
 
+/// Which rows those are only the order of the file tells.
+const OTHER_WORDLISTS: &str =
+    "the wordlists are others than before: rows written so far keep the names that those gave";
+
 /// A scan and where its rows go.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -52,7 +56,7 @@ impl Plan {
         };
         let mut stdin = Stdin::of(&args, destination.beside.as_ref(), resumed.as_ref())?;
         let targets = targets(&args, Some(&mut stdin))?;
-        let (remarks, targets_digest, ports) = (remarks(&targets), targets.digest(), targets.ports().clone());
+        let (mut remarks, targets_digest, ports) = (remarks(&targets), targets.digest(), targets.ports().clone());
         let mut builder = Scan::builder().targets(targets).config(config.clone()).classifier(classifier);
         if let Some(beside) = &destination.beside {
             builder = builder.names_log(beside.names());
@@ -64,18 +68,22 @@ impl Plan {
         let (threads, quiet) = (args.threads, args.quiet);
         let kept = match destination.beside.clone() {
             Some(beside) => {
-                let command = args.given.record()?;
+                let is_resumed = resumed.is_some();
+                let journal = journal(&scan, &config, args.given.record()?, &destination, resumed)?;
+                let before = journal.wordlists.split_last().map_or(&[][..], |(_, before)| before).to_owned();
+                if !before.is_empty() {
+                    remarks.push(OTHER_WORDLISTS.to_owned());
+                }
                 let facts = Facts {
-                    command_line: command_line(&command)?,
+                    command_line: command_line(&journal.command)?,
                     contact: contact(&args).map(str::to_owned),
                     targets_digest: hex(&targets_digest),
                     settings: Settings {
                         wordlists: folder(args.wordlists.as_deref())?,
+                        wordlists_before: before,
                         ..Settings::new(&config, &scan, &ports)
                     },
                 };
-                let is_resumed = resumed.is_some();
-                let journal = journal(&scan, &config, command, &destination, resumed)?;
                 let spool = if let Stdin::Spooled(spool) = stdin { Some(spool) } else { None };
                 Some(Kept { beside, journal, is_resumed, spool, facts })
             }
@@ -105,6 +113,8 @@ fn journal(
     }
     // The header of a new output is a row like others: what is not marked is written again.
     let new = || Mark { lengths: vec![0; outputs.len()], ..Mark::default() };
+    let digest = hex(scan.classifier().digest());
+    let wordlists = resumed.as_ref().map_or_else(|| vec![digest.clone()], |resumed| resumed.wordlists(&digest));
     let (began, mark) = resumed.map_or_else(|| (now(), new()), |resumed| resumed.began(&outputs));
     Ok(Journal {
         version: Journal::VERSION,
@@ -115,6 +125,7 @@ fn journal(
         shard: scan.shard().to_string(),
         all: config.all,
         command,
+        wordlists,
         outputs,
         mark,
     })

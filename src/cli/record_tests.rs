@@ -200,6 +200,7 @@ fn first_journal(scan: &Scan) -> Journal {
         shard: "1/1".into(),
         all: true,
         command: BTreeMap::new(),
+        wordlists: Vec::new(),
         outputs: FORMATS.map(|format| Recorded { path: "/".into(), format: format.as_str().into() }).into(),
         mark: Mark { lengths: vec![0; FORMATS.len()], ..Mark::default() },
     }

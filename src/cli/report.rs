@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use hailer::Outcome;
 use hailer::classify::fronting::{Bounds, Overview, Sweep};
 use hailer::inventory::{Census, Row, Rows, Writer, raise};
 use hailer::output::escape::escape;
 use hailer::output::{Column, Format, temporary};
+use hailer::{Config, Outcome};
 use indicatif::HumanCount;
 use tempfile::NamedTempFile;
 
@@ -52,6 +52,7 @@ pub(super) struct ReportArgs {
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<Ended, Failure> {
+    Config::check_our_addresses(&args.our_address)?;
     let mut outputs = outputs(args)?;
     let inputs = args.results.iter().map(|path| Input::open(path)).collect::<Result<Vec<_>, _>>()?;
     let Survey { overview, others } = survey(&inputs)?;

@@ -72,6 +72,12 @@ impl Resumed {
         (began, Mark { lengths: outputs.iter().map(length).collect(), ..mark })
     }
 
+    /// What rows were named by so far, and are from now on.
+    pub(super) fn wordlists(&self, now: &str) -> Vec<String> {
+        let before = self.journal.wordlists.iter().filter(|before| *before != now);
+        before.cloned().chain([now.to_owned()]).collect()
+    }
+
     /// Whether targets are to come from where they came at first.
     pub(super) fn has_targets_of_old(&self, args: &ScanArgs) -> bool {
         let now: Vec<_> = args.targets.iter().map(String::as_str).collect();

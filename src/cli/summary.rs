@@ -65,6 +65,9 @@ impl Summary<'_> {
         software(text, tally)?;
         fronting(text, tally)?;
         middleboxes(text, &stats.overview())?;
+        if done_before > 0 {
+            writeln!(text, "middleboxes are told of this run alone; `hailer report FILE` tells of all rows")?;
+        }
         slowed(text, stats)?;
         if let Some(canaries) = Canaries::new(stats.canaries()) {
             writeln!(text, "{canaries}")?;

@@ -18,10 +18,27 @@ pub(super) fn check(config: &Config, targets: &Targets) -> Result<(), Error> {
     if let Some(port) = config.decoy.filter(|port| *port == 0 || targets.ports().position(*port).is_some()) {
         return Err(Error::Decoy { port });
     }
-    let is_nobodys = |ip: &&IpAddr| ip.to_canonical().is_unspecified() || ip.to_canonical().is_multicast();
-    match config.our_addresses.iter().find(is_nobodys) {
-        Some(address) => Err(Error::OurAddress { address: *address }),
-        None => Ok(()),
+    Config::check_our_addresses(&config.our_addresses)
+}
+
+impl Config {
+    /// Whether [`Config::our_addresses`] can be these.
+    ///
+    /// # Errors
+    /// Where one of them is nobody's.
+    ///
+    /// ```
+    /// use hailer::Config;
+    ///
+    /// assert!(Config::check_our_addresses(&[[192, 0, 2, 7].into()]).is_ok());
+    /// assert!(Config::check_our_addresses(&[[0, 0, 0, 0].into()]).is_err());
+    /// ```
+    pub fn check_our_addresses(addresses: &[IpAddr]) -> Result<(), Error> {
+        let is_nobodys = |ip: &&IpAddr| ip.to_canonical().is_unspecified() || ip.to_canonical().is_multicast();
+        match addresses.iter().find(is_nobodys) {
+            Some(address) => Err(Error::OurAddress { address: *address }),
+            None => Ok(()),
+        }
     }
 }
 

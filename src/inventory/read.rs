@@ -1,6 +1,6 @@
 //! Rows from files, one at a time.
 //!
-//! What a file is, CSV or NDJSON, its first byte says. In CSV the header decides which columns there are; the guard's `'`
+//! What a file is, CSV or NDJSON, its first byte says, behind a byte order mark where editors have put one. In CSV the header decides which columns there are; the guard's `'`
 //! is taken off. A last line that broke off, as that of a scan that was killed, is left out, and [`Rows::torn`] tells of
 //! it; anything else that is no row is an error, which says where and what to do.
 
@@ -18,6 +18,12 @@ use crate::output::escape::unguard;
 
 /// No row is as long as that: a greeting has 64 KiB, and a transcript some of them.
 const MAX_ROW: u64 = 16 << 20;
+
+/// Rows have some fifty columns.
+const MAX_COLUMNS: usize = 1024;
+
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Without these nothing is a row.
 const NEEDED: [Column; 4] = [Column::Ip, Column::Port, Column::Service, Column::Outcome];
@@ -88,6 +94,9 @@ impl<R: Read> Rows<BufReader<R>> {
         let file: Arc<str> = file.into();
         let mut source = BufReader::new(source);
         let cannot_read = |cause: io::Error| failed(&file, 1, &cause);
+        if source.fill_buf().map_err(cannot_read)?.starts_with(BYTE_ORDER_MARK) {
+            source.consume(BYTE_ORDER_MARK.len());
+        }
         let begins = source.fill_buf().map_err(cannot_read)?;
         let first = begins.iter().copied().find(|byte| !byte.is_ascii_whitespace());
         let lines = match first {
@@ -258,13 +267,20 @@ impl<R: BufRead> Csv<R> {
         let mut record = ByteRecord::new();
         let error = |words: String| ReadError { file: Arc::clone(file), place: Place(1, None), words };
         reader.read_byte_record(&mut record).map_err(|cause| error(format!("it cannot be read: {cause}")))?;
+        if record.len() > MAX_COLUMNS {
+            return Err(error(format!("here are {} columns, and rows have {MAX_COLUMNS} at most", record.len())));
+        }
         let names: Vec<_> = record.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
         let header: Vec<_> = names.iter().map(|name| Key::named(name)).collect();
         if let Some(missing) = NEEDED.into_iter().find(|column| !header.contains(&Key::Column(*column))) {
-            return Err(error(format!(
-                "this is not the header of rows: there is no column '{}'. The first line of CSV names the columns, with commas between",
-                missing.as_str()
-            )));
+            let advice = match names.as_slice() {
+                [name] if name.contains(';') => {
+                    "The columns seem to be separated by ';': save the file as CSV with commas"
+                }
+                _ => "The first line of CSV names the columns, with commas between",
+            };
+            let missing = missing.as_str();
+            return Err(error(format!("this is not the header of rows: there is no column '{missing}'. {advice}")));
         }
         if let Some(name) =
             names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| name)

@@ -82,10 +82,26 @@ impl Told {
 pub struct Row {
     /// In the order in which they were read.
     cells: Vec<(Key, Cell)>,
+    /// Where among them each column is, so that none is looked for.
+    places: Box<Places>,
+}
+
+/// The places of columns, by their number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Places([Option<usize>; Column::ALL.len()]);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self([None; Column::ALL.len()])
+    }
 }
 
 impl Row {
     pub(super) fn push(&mut self, key: Key, cell: Cell) {
+        if let Key::Column(column) = &key {
+            // Of two the first counts.
+            self.places.0[column.number()].get_or_insert(self.cells.len());
+        }
         self.cells.push((key, cell));
     }
 
@@ -95,12 +111,20 @@ impl Row {
 
     /// What stands in a column, as CSV has it but without quotes and guard.
     pub fn text(&self, column: Column) -> Option<Cow<'_, str>> {
-        self.cell(|key| *key == Key::Column(column)).map(as_text)
+        self.cell(column).map(as_text)
     }
 
     /// The same of a column that the schema does not have.
     pub fn other(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.cell(|key| matches!(key, Key::Other(other) if **other == *name)).map(as_text)
+        self.others().find(|(other, _)| *other == name).map(|(_, cell)| as_text(cell))
+    }
+
+    /// What stands in columns that the schema does not have.
+    pub(super) fn others(&self) -> impl Iterator<Item = (&str, &Cell)> {
+        self.cells.iter().filter_map(|(key, cell)| match key {
+            Key::Other(name) => Some((&**name, cell)),
+            Key::Column(_) => None,
+        })
     }
 
     /// The address.
@@ -130,7 +154,7 @@ impl Row {
 
     /// What speaks for that.
     pub fn evidence(&self) -> Vec<Told> {
-        match self.cell(|key| *key == Key::Column(Column::Evidence)) {
+        match self.cell(Column::Evidence) {
             Some(Cell::Text(text)) => split_list(text).into_iter().map(|item| Told::parse(&plain_item(item))).collect(),
             Some(Cell::Json(json)) => serde_json::from_str(json).unwrap_or_default(),
             None => Vec::new(),
@@ -151,7 +175,7 @@ impl Row {
         let told = |code: EvidenceCode| evidence.iter().find(|told| told.code == code.as_str());
         let connect = self.text(Column::ConnectMs).and_then(|ms| millis(&ms)).unwrap_or_default();
         let closed = told(EvidenceCode::AcceptThenClose).and_then(|told| millis(&told.ms.as_ref()?.to_string()));
-        let greeting = match self.cell(|key| *key == Key::Column(Column::Banner)) {
+        let greeting = match self.cell(Column::Banner) {
             Some(Cell::Text(text)) => text,
             Some(Cell::Json(_)) | None => "",
         };
@@ -185,8 +209,8 @@ impl Row {
             .or_else(|| wrong(Column::Outcome, self.outcome().is_some(), "an outcome"))
     }
 
-    fn cell(&self, is_it: impl Fn(&Key) -> bool) -> Option<&Cell> {
-        self.cells.iter().find(|(key, _)| is_it(key)).map(|(_, cell)| cell)
+    fn cell(&self, column: Column) -> Option<&Cell> {
+        self.cells.get(self.places.0[column.number()]?).map(|(_, cell)| cell)
     }
 
     fn parsed<T: std::str::FromStr>(&self, column: Column) -> Option<T> {
@@ -205,14 +229,17 @@ impl Row {
 
     /// Puts a cell where it belongs among the columns.
     fn set(&mut self, column: Column, cell: Cell) {
-        if let Some((_, known)) = self.cells.iter_mut().find(|(key, _)| *key == Key::Column(column)) {
+        if let Some((_, known)) = self.places.0[column.number()].and_then(|place| self.cells.get_mut(place)) {
             *known = cell;
             return;
         }
-        let rank = |column: Column| Column::ALL.iter().position(|other| *other == column);
-        let is_before = |key: &Key| matches!(key, Key::Column(other) if rank(*other) < rank(column));
+        let is_before = |key: &Key| matches!(key, Key::Column(other) if other.number() < column.number());
         let place = self.cells.iter().rposition(|(key, _)| is_before(key)).map_or(0, |place| place + 1);
         self.cells.insert(place, (Key::Column(column), cell));
+        for behind in self.places.0.iter_mut().flatten().filter(|behind| **behind >= place) {
+            *behind += 1;
+        }
+        self.places.0[column.number()] = Some(place);
     }
 }
 

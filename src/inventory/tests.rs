@@ -166,7 +166,12 @@ fn mistakes_are_told_with_their_place() {
         (json.replace("21", "\"ftp\""), "rows:1: port: 'ftp' is not a port; mend the line, or take it out"),
         (json.replace("ftp", "gopher"), "rows:1: service: 'gopher' is not a service"),
         ("10.0.0.1,21\n".to_owned(), "rows:1: this is not the header of rows: there is no column 'ip'."),
-        (header.replace(',', ";"), "rows:1: this is not the header of rows: there is no column 'ip'."),
+        (
+            header.replace(',', ";"),
+            "rows:1: this is not the header of rows: there is no column 'ip'. The columns seem to be separated by ';'",
+        ),
+        (format!("x{header}"), "rows:1: this is not the header of rows: there is no column 'ip'. The first line"),
+        (format!("{}{header}", "x,".repeat(1021)), "rows:1: here are 1025 columns, and rows have 1024 at most"),
         ("ip,port,service,outcome,ip\n".to_owned(), "rows:1: the column 'ip' is there twice"),
         (
             format!("{header}192.0.2.1,21,ftp,silent\n192.0.2.1,21\n"),
@@ -180,6 +185,16 @@ fn mistakes_are_told_with_their_place() {
         let told = mistake(&text);
         assert!(told.starts_with(expected), "{told} should be {expected}");
     }
+}
+
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let rows = [greeted(3, 25, Service::Smtp, "220 m.example ESMTP Postfix\r\n"), odd()];
+    for format in [Format::Csv, Format::Ndjson] {
+        let text = written(format, &rows);
+        assert_eq!(read(&format!("\u{feff}{text}")), read(&text), "{format:?}");
+    }
+    assert!(Rows::new("rows", "\u{feff}".as_bytes()).unwrap().is_empty());
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Rows written out again, in either format. NDJSON holds all that a row has; CSV its columns, and those of others that
 //! are named beforehand.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::row::{Cell, Key, Row, as_json};
+use super::row::{Cell, Key, Row, as_json, as_text};
 use crate::output::Column;
 use crate::output::csv::push_escaped_cell;
 
@@ -33,7 +34,9 @@ impl Writer {
         match self {
             Self::Csv(others) => {
                 let columns = Column::ALL.iter().map(|column| row.text(*column));
-                let cells: Vec<_> = columns.chain(others.iter().map(|name| row.other(name))).collect();
+                let known: HashMap<_, _> = row.others().collect();
+                let others = others.iter().map(|name| known.get(&**name).map(|cell| as_text(cell)));
+                let cells: Vec<_> = columns.chain(others).collect();
                 push_cells(cells.iter().map(Option::as_deref), out);
             }
             Self::Ndjson => push_object(row.cells(), out),

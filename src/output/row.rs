@@ -31,6 +31,12 @@ macro_rules! columns {
                 }
             }
 
+            /// Its place in [`Column::ALL`].
+            #[expect(clippy::as_conversions, reason = "a column without fields is its number")]
+            pub(crate) const fn number(self) -> usize {
+                self as usize
+            }
+
             /// The column of that name.
             pub fn named(name: &str) -> Option<Self> {
                 Self::ALL.into_iter().find(|column| column.as_str() == name)

@@ -39,6 +39,10 @@ pub struct Journal {
     pub all: bool,
     /// The command line: the values of each option that was given, by its name. Paths are absolute.
     pub command: BTreeMap<String, Vec<String>>,
+    /// [`crate::classify::Classifier::digest`] of what rows were named by, in hexadecimal digits: those of all runs, each
+    /// once, the last run's last. Earlier versions did not keep them.
+    #[serde(default)]
+    pub wordlists: Vec<String>,
     /// The regular files that rows go to.
     pub outputs: Vec<Recorded>,
     /// How far it is.
@@ -235,6 +239,7 @@ mod tests {
             shard: "3/16".into(),
             all: false,
             command: BTreeMap::from([("targets".into(), vec!["10.0.0.0/16".into(), "@/nets.txt".into()])]),
+            wordlists: vec![hex(&[8; 32])],
             outputs: vec![Recorded { path: "/rows.csv".into(), format: "csv".into() }],
             mark: Mark { lengths: vec![417], elapsed: Duration::from_millis(1500), ..Mark::default() },
         }

@@ -28,7 +28,7 @@ fn network() -> String {
     let mut push = |host: usize, port: usize, service: &str, more: &Value| {
         let mut row = json!({
             "time": format!("2025-07-27T07:06:40.{:06}Z", host * 100 + port), "ip": format!("192.0.2.{host}"), "port": port,
-            "service": service, "outcome": "greeted", "fronting": "not_observed", "note": "kept",
+            "service": service, "outcome": "greeted", "code": 220, "fronting": "not_observed", "note": "kept",
         });
         row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         writeln!(lines, "{row}").unwrap();
@@ -140,7 +140,7 @@ fn what_cannot_be_read_or_written_is_refused() {
     ] {
         fs::write(folder.join(name), content).unwrap();
     }
-    let table: [(&[&str], i32, &str); 12] = [
+    let table: [(&[&str], i32, &str); 13] = [
         (&[], 2, "error: the following required arguments were not provided"),
         (&["rows.csv", "./rows.csv"], 2, "hailer: ./rows.csv is named twice"),
         (&["rows.csv", "again.csv"], 2, "hailer: rows.csv and again.csv hold the same rows"),
@@ -152,6 +152,7 @@ fn what_cannot_be_read_or_written_is_refused() {
         (&["nosuch.csv"], 1, "hailer: cannot read nosuch.csv: "),
         (&["broken.ndjson", "-o", "out.csv"], 1, "hailer: broken.ndjson:2:2: this is not a JSON object on one line"),
         (&["headless.csv"], 1, "hailer: headless.csv:1: this is not the header of rows: there is no column 'ip'."),
+        (&["rows.csv", "--our-address", "0.0.0.0"], 2, "hailer: 0.0.0.0 is not an address that anybody sees us at"),
         (&["."], 1, "hailer: cannot read .: "),
     ];
     for (words, code, told) in table {

@@ -113,9 +113,14 @@ fn a_stopped_scan_goes_on() {
 
     let ended = stopped.resume(&[]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
-    for words in ["\ngoing on: 3 done and 3 rows written before\n", "\n6 of 6 endpoints, 3 of them in this run, in "] {
+    for words in [
+        "\ngoing on: 3 done and 3 rows written before\n",
+        "\n6 of 6 endpoints, 3 of them in this run, in ",
+        "\nmiddleboxes are told of this run alone; `hailer report FILE` tells of all rows\n",
+    ] {
         assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
     }
+    assert!(!ended.stderr.contains("wordlists") && !stopped.ended.stderr.contains("middleboxes"));
     let expected: BTreeMap<_, _> = stopped.peers.iter().map(|peer| (peer.address.to_string(), 1)).collect();
     assert_eq!(places(stopped.folder.path()), expected);
     assert!(stopped.peers.iter().all(|peer| peer.connections() == 1), "nothing is probed twice after a polite stop");
@@ -125,6 +130,26 @@ fn a_stopped_scan_goes_on() {
     assert_eq!(ended.code, Some(2));
     let words = "hailer: --resume rows.ndjson: nothing is left to do: the scan is finished";
     assert!(ended.stderr.starts_with(words), "{}", ended.stderr);
+}
+
+#[test]
+fn rows_that_other_wordlists_named_are_told() {
+    for (kept, before) in [(Some(json!(["ab"])), json!(["ab"])), (None, Value::Null)] {
+        let stopped = Stopped::new(false);
+        let path = stopped.path("rows.ndjson.hailer");
+        let mut journal: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let now = journal.as_object_mut().unwrap().remove("wordlists").unwrap();
+        if let Some(kept) = kept {
+            journal["wordlists"] = kept;
+        }
+        fs::write(&path, journal.to_string()).unwrap();
+        let ended = stopped.resume(&[]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let is_told = ended.stderr.contains("the wordlists are others than before: rows written so far keep the names");
+        assert_eq!(is_told, !before.is_null(), "{}", ended.stderr);
+        let configuration = manifest(stopped.folder.path())["configuration"].clone();
+        assert_eq!((&configuration["wordlists_before"], &configuration["wordlists_sha256"]), (&before, &now[0]));
+    }
 }
 
 #[test]

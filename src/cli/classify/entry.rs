@@ -68,6 +68,7 @@ impl EntryReader {
                 };
                 columns.map_or(Ok(None), |columns| columns.read(cell))
             }
+            Kind::Semicolons => Err("the columns seem to be separated by ';', and nothing of it is read: save the file as CSV with commas, or say --text where it is none".to_owned()),
             Kind::TooLong => Err(format!("longer than {} MiB", MAX_LINE >> 20)),
         }
     }
@@ -287,6 +288,7 @@ mod tests {
             assert!(words.starts_with(told), "{text}: {words}");
         }
         assert_eq!(read(Kind::TooLong, "").unwrap_err(), "longer than 1 MiB");
+        assert!(read(Kind::Semicolons, "").unwrap_err().starts_with("the columns seem to be separated by ';'"));
     }
 
     #[test]
