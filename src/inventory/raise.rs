@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::row::{Row, Told};
 use crate::classify::fronting::{Overview, verdict};
-use crate::observation::{Evidence, EvidenceCode, Fronting, Grade, Service};
+use crate::observation::{Evidence, EvidenceCode, Fronting, Service};
 use crate::output::escape::escape;
 
 /// Adds the evidence that all rows together give, and raises the verdict by it; whether there was any. A verdict is never
@@ -18,12 +18,15 @@ pub fn raise(row: &mut Row, overview: &Overview, ours: &[IpAddr]) -> bool {
         let closed = told.iter_mut().find(|told| told.code == EvidenceCode::AcceptThenClose.as_str());
         if let Some(closed) = closed {
             closed.excerpt = Some(format!("{}{shared} endpoints at that time", EvidenceCode::SHARED));
+            let grade = EvidenceCode::AcceptThenClose.grade(service, closed.excerpt.as_deref());
+            closed.grade = Some(grade.as_str().to_owned());
         }
     }
     for evidence in overview.evidence(&glimpse, ours) {
         if !told.iter().any(|told| told.code == evidence.code.as_str()) {
             let excerpt = evidence.excerpt.map(|words| escape(words.as_bytes()));
-            told.push(Told { code: evidence.code.to_string(), excerpt, ms: None });
+            let grade = Some(evidence.grade.as_str().to_owned());
+            told.push(Told { code: evidence.code.to_string(), grade, excerpt, ms: None });
         }
     }
     if told == before {
@@ -39,6 +42,6 @@ pub fn raise(row: &mut Row, overview: &Overview, ours: &[IpAddr]) -> bool {
 /// Evidence as a verdict takes it; none where another version gave it.
 fn graded(told: &Told, service: Service) -> Option<Evidence> {
     let code = EvidenceCode::named(&told.code)?;
-    let grade: Grade = code.grade(service, told.excerpt.as_deref());
+    let grade = told.grade(service)?;
     Some(Evidence { code, grade, excerpt: None, at: None, front: None })
 }

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
 use crate::classify::fronting::{Glimpse, Words};
-use crate::observation::{EvidenceCode, Fronting, Outcome, Service};
+use crate::observation::{EvidenceCode, Fronting, Grade, Outcome, Service};
 use crate::output::escape::split_list;
 use crate::output::{Column, Kind};
 use crate::schedule::Tallied;
@@ -53,6 +53,9 @@ pub(super) enum Cell {
 pub struct Told {
     /// Its code, which may be one of another version.
     pub code: String,
+    /// How much it says, which may be told in the words of another version; absent where its row has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<String>,
     /// What was seen of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<String>,
@@ -62,18 +65,38 @@ pub struct Told {
 }
 
 impl Told {
-    /// As CSV has it: `code@ms: excerpt`.
+    /// As CSV has it: `code@ms: excerpt`, and `code(grade)@ms: excerpt` where the grade is not the usual one.
     fn parse(item: &str) -> Self {
         let (head, excerpt) =
             item.split_once(": ").map_or((item, None), |(head, words)| (head, Some(words.to_owned())));
-        let (code, ms) = head.split_once('@').map_or((head, None), |(code, ms)| (code, ms.parse().ok()));
-        Self { code: code.to_owned(), excerpt, ms }
+        let (head, ms) = head.split_once('@').map_or((head, None), |(head, ms)| (head, ms.parse().ok()));
+        let told = head.strip_suffix(')').and_then(|head| head.split_once('('));
+        let (code, grade) = told.map_or((head, None), |(code, grade)| (code, Some(grade.to_owned())));
+        let mut told = Self { code: code.to_owned(), grade, excerpt, ms };
+        if told.grade.is_none() {
+            told.grade = told.usual_grade().map(str::to_owned);
+        }
+        told
+    }
+
+    /// What goes without saying in CSV.
+    fn usual_grade(&self) -> Option<&'static str> {
+        let code = EvidenceCode::named(&self.code)?;
+        code.usual_grade(self.excerpt.as_deref()).map(Grade::as_str)
+    }
+
+    /// How much it says; where its row does not tell, as far as the code does, if this version has it.
+    pub(super) fn grade(&self, service: Service) -> Option<Grade> {
+        let told = self.grade.as_deref().and_then(Grade::named);
+        told.or_else(|| Some(EvidenceCode::named(&self.code)?.grade(service, self.excerpt.as_deref())))
     }
 
     fn shown(&self) -> String {
         let at = self.ms.as_ref().map(|ms| format!("@{ms}")).unwrap_or_default();
         let words = self.excerpt.as_ref().map(|words| format!(": {words}")).unwrap_or_default();
-        format!("{}{at}{words}", self.code)
+        let grade = self.grade.as_deref().filter(|grade| self.usual_grade() != Some(*grade));
+        let grade = grade.map(|grade| format!("({grade})")).unwrap_or_default();
+        format!("{}{grade}{at}{words}", self.code)
     }
 }
 

@@ -76,6 +76,7 @@ fn odd() -> Observation {
     row.evidence = vec![
         evidence(EvidenceCode::UnsolicitedError, excerpt, Some(Duration::from_micros(12_500))),
         evidence(EvidenceCode::Postscreen, None, None),
+        evidence(EvidenceCode::TlsEndsElsewhere, None, None),
     ];
     row.fronting = Some(Fronting::Confirmed);
     row
@@ -254,6 +255,54 @@ fn who_sends_us_away_is_no_middlebox() {
     let overview = overview(&rows);
     let is_left_out = |row: &Row| overview.is_of_a_middlebox(&row.glimpse().unwrap());
     assert!(is_left_out(&rows[0]) && !is_left_out(&rows[250]));
+}
+
+#[test]
+fn evidence_counts_as_much_as_it_did() {
+    use crate::classify::fronting::verdict;
+
+    let excerpts = [None, Some("a: (b)@1".to_owned()), Some(format!("{}5 endpoints", EvidenceCode::SHARED))];
+    for service in Service::ALL {
+        for (code, grade) in EvidenceCode::ALL.into_iter().flat_map(|code| Grade::ALL.map(|grade| (code, grade))) {
+            let piece = |excerpt: &Option<String>| Evidence {
+                code,
+                grade,
+                excerpt: excerpt.clone(),
+                at: Some(Duration::from_micros(12_500)),
+                front: None,
+            };
+            let mut row = greeted(1, 25, service, "220 ready\r\n");
+            row.evidence = excerpts.iter().map(piece).collect();
+            row.fronting = Some(verdict(&row.evidence));
+            let (csv, ndjson) = (written(Format::Csv, &[row.clone()]), written(Format::Ndjson, &[row]));
+            let rewritten = rewritten(&Writer::Ndjson, &read(&csv));
+            for text in [csv, ndjson, rewritten] {
+                let grades: Vec<_> = read(&text)[0].evidence().iter().map(|told| told.grade(service)).collect();
+                assert_eq!(grades, [Some(grade); 3], "{service} {code}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn weak_evidence_is_not_raised_with_other() {
+    let alike = |host| {
+        let mut row = greeted(host, 25, Service::Smtp, "220 hi\r\n");
+        let excerpt = Some("220 hi".to_owned());
+        row.evidence =
+            vec![Evidence { code: EvidenceCode::NginxMail, grade: Grade::Weak, excerpt, at: None, front: None }];
+        row.fronting = Some(Fronting::Possible);
+        row
+    };
+    let rows: Vec<_> = (0..250).map(alike).collect();
+    for format in [Format::Csv, Format::Ndjson] {
+        let mut read = read(&written(format, &rows));
+        let overview = overview(&read);
+        assert!(raise(&mut read[0], &overview, &[]));
+        assert_eq!(read[0].fronting(), Some(Fronting::Possible));
+        let shown = read[0].text(Column::Evidence).unwrap().into_owned();
+        assert_eq!(shown, "same_everywhere: as on 250 addresses of 192.0.2.0/24; nginx_mail(weak): 220 hi");
+    }
 }
 
 #[test]

@@ -63,6 +63,26 @@ pub enum Grade {
     Decisive,
 }
 
+impl Grade {
+    /// Every grade, the least first.
+    pub const ALL: [Self; 4] = [Self::Weak, Self::Moderate, Self::Strong, Self::Decisive];
+
+    /// The name used in rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Weak => "weak",
+            Self::Moderate => "moderate",
+            Self::Strong => "strong",
+            Self::Decisive => "decisive",
+        }
+    }
+
+    /// The grade of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grade| grade.as_str() == name)
+    }
+}
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $code:ident $name:literal,)*) => {
         /// What kind of evidence.
@@ -130,7 +150,7 @@ impl EvidenceCode {
         Self::ALL.into_iter().find(|code| code.as_str() == name)
     }
 
-    /// How much evidence of this code says, as far as its excerpt and the service tell: rows hold no grades.
+    /// How much evidence of this code says, as far as its excerpt and the service tell, where a row has no grade.
     ///
     /// ```
     /// use hailer::Service;
@@ -162,6 +182,19 @@ impl EvidenceCode {
             Self::AcceptThenClose | Self::SameEverywhere => Grade::Moderate,
             Self::IdentityMismatch => Grade::Weak,
         }
+    }
+
+    /// The same where it is so at every service: what a row need not say.
+    ///
+    /// ```
+    /// use hailer::observation::{EvidenceCode, Grade};
+    ///
+    /// assert_eq!(EvidenceCode::Postscreen.usual_grade(None), Some(Grade::Strong));
+    /// assert_eq!(EvidenceCode::TlsEndsElsewhere.usual_grade(None), None);
+    /// ```
+    pub fn usual_grade(self, excerpt: Option<&str>) -> Option<Grade> {
+        let [first, others @ ..] = Service::ALL.map(|service| self.grade(service, excerpt));
+        others.iter().all(|grade| *grade == first).then_some(first)
     }
 }
 

@@ -39,7 +39,7 @@ pub enum Cell<'a> {
     List(&'a [String]),
     /// Findings, shown by their ids.
     Findings(&'a [Finding]),
-    /// Evidence, shown as `code@milliseconds: excerpt`.
+    /// Evidence, shown as `code(grade)@milliseconds: excerpt`.
     Evidence(&'a [Evidence]),
 }
 
@@ -163,9 +163,15 @@ pub(super) fn push_millis(out: &mut String, span: Duration) {
     }
 }
 
-/// Appends one piece of evidence as text: `unsolicited_error@12.5: 530 Please login`. The excerpt is a peer's.
+/// Appends one piece of evidence as text: `unsolicited_error@12.5: 530 Please login`. The excerpt is a peer's. A grade is
+/// told where it is not the usual one: `nginx_mail(weak)@12.5: …`.
 pub(super) fn push_evidence(out: &mut String, evidence: &Evidence) {
     out.push_str(evidence.code.as_str());
+    if evidence.code.usual_grade(evidence.excerpt.as_deref()) != Some(evidence.grade) {
+        out.push('(');
+        out.push_str(evidence.grade.as_str());
+        out.push(')');
+    }
     if let Some(at) = evidence.at {
         out.push('@');
         push_millis(out, at);

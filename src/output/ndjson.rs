@@ -163,6 +163,7 @@ fn push_evidence(evidence: &[Evidence], out: &mut String, scratch: &mut String) 
         }
         let mut object = Object::begin(out, scratch);
         object.push("\"code\":", Cell::Word(evidence.code.as_str()));
+        object.push("\"grade\":", Cell::Word(evidence.grade.as_str()));
         object.push("\"excerpt\":", Cell::text(evidence.excerpt.as_deref()));
         object.push("\"ms\":", Cell::millis(evidence.at));
         object.end();

@@ -64,7 +64,8 @@ fn a_middlebox_is_told_and_its_rows_are_raised() {
         assert!(told.contains(line), "{line:?} is missing in\n{told}");
     }
     let rows = rows_in(&folder.join("out.ndjson"));
-    let evidence = json!([{ "code": "same_everywhere", "excerpt": "as on 250 addresses of 192.0.2.0/24" }]);
+    let evidence =
+        json!([{ "code": "same_everywhere", "grade": "moderate", "excerpt": "as on 250 addresses of 192.0.2.0/24" }]);
     assert_eq!(
         (&rows[0]["fronting"], &rows[0]["evidence"], &rows[0]["note"]),
         (&json!("possible"), &evidence, &json!("kept"))
