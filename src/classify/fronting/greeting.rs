@@ -21,6 +21,9 @@ const NAMED: u8 = 80;
 /// that say Exim under their own domain.
 const OF_ITS_OWN: u8 = 90;
 
+/// Words that a front puts into the greeting of whatever stands behind it, and nobody else into any.
+const NOBODY_ELSES: u8 = 98;
+
 /// Mail: nothing but asterisks is left of the greeting, and the digits of its `220`, or EHLO's keywords are made of X.
 /// Cisco's PIX and ASA do that (`inspect esmtp`).
 pub(super) fn masked_greeting(look: &Look<'_>) -> Option<Seen> {
@@ -87,7 +90,8 @@ pub(super) fn named_front(look: &Look<'_>) -> Option<Seen> {
         let text = Text::read(words);
         let found = fronts.find(Said::Greeting, &text)?;
         let signature = found.signature;
-        let is_its_place = found.start == 0 && signature.confidence >= OF_ITS_OWN;
+        let is_its_place =
+            found.start == 0 && signature.confidence >= OF_ITS_OWN || signature.confidence >= NOBODY_ELSES;
         let is_in_doubt = signature.confidence < SURE || (is_another(row, signature) && !is_its_place);
         let grade = if is_in_doubt { Grade::Moderate } else { Grade::Strong };
         let text = decode(words);
