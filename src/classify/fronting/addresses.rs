@@ -22,8 +22,8 @@ pub(in crate::classify) fn seen_as(row: &Observation) -> Option<IpAddr> {
 }
 
 /// The server sees us at an address that is not ours: whoever has that one passes us on. What is ours is said by the user,
-/// or else seen by most servers, which is less sure: they do not know from where a machine of several addresses connected. The address of our own socket is ours in any case; it alone is no measure, for behind a NAT
-/// nobody sees us there.
+/// or else seen by most servers, which is less sure: they do not know from where a machine of several addresses connected.
+/// The address of our own socket is ours in any case; it alone is no measure, for behind a NAT nobody sees us there.
 pub(super) fn foreign_client_address(look: &Look<'_>) -> Option<Seen> {
     let Look { row, vantage, .. } = look;
     let seen = row.seen_as?.to_canonical();
