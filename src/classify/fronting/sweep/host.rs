@@ -1,9 +1,9 @@
 //! One host: whether it greets alike on ports of different services, or accepts on every port.
 //!
 //! It accepts everything where its decoy accepted, or where all ports that were probed anywhere (four at least) accepted
-//! on it though most of them, leaving out those where TLS failed, stayed open and never said a byte, and none of them hung
-//! up on us, as a host does that does not want us. A host of which fewer ports were probed than of others may escape; one whose ports are merely shy, or whose TLS is
-//! broken, does not look like it.
+//! on it though most of them, leaving out those where TLS failed, stayed open and never said a byte, and none of them
+//! hung up on us, as a host does that does not want us. A host of which fewer ports were probed than of others may
+//! escape; one whose ports are merely shy, or whose TLS is broken, does not look like it.
 
 use std::net::IpAddr;
 
