@@ -6,25 +6,23 @@
 
 mod canary;
 mod further;
+mod handed_out;
 mod knocked;
 mod row;
 
-use std::io;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::Stream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 pub(crate) use self::further::Further;
+pub use self::handed_out::{NamesLog, Observations};
 use self::knocked::Knocked;
 use self::row::{Nowhere, is_answer, is_pushback, later};
 use crate::classify::Classifier;
@@ -33,16 +31,11 @@ use crate::config::{Canary, ScanBuilder};
 use crate::notice::Notice;
 use crate::observation::{Observation, Outcome, Vantage};
 use crate::probe::{Network, Parting, Prober, System};
-use crate::schedule::{Agenda, Checkpoint, Done, Known, Named, Shard, Stop, Task, Ticket, Underway, Work};
-use crate::stats::Stats;
-use crate::target::{AnswerBook, Found, Host, Names, NoAddress, Place};
+use crate::schedule::{Agenda, Done, Known, Named, Shard, Task, Ticket, Underway, Work};
+use crate::target::{Found, Host, Names, NoAddress, Place};
 
 /// Rows on their way to the consumer. A slot whose row finds no room waits; a thousand is a few milliseconds of work.
 const ROWS_IN_TRANSIT: usize = 1024;
-
-/// Rows that are handed out before they count as done. What asks for a checkpoint, or for a row that is not there yet, has
-/// all of them counted.
-const SETTLED_AT_ONCE: usize = 256;
 
 /// How long a server that is busy is left alone; twice as long the next time.
 const BUSY: Duration = Duration::from_secs(60);
@@ -165,95 +158,6 @@ impl Scan {
     pub fn run(self) -> Observations {
         let Self { prober, names, notices, settings, .. } = self;
         Run::new(prober, names, settings).start(notices)
-    }
-}
-
-/// The rows of a running scan. Dropping it stops the scan.
-#[derive(Debug)]
-pub struct Observations {
-    rows: mpsc::Receiver<(Ticket, Box<Observation>)>,
-    slots: JoinSet<()>,
-    agenda: Arc<Agenda>,
-    /// What was handed out and does not count as done yet.
-    handed_out: Vec<Done>,
-    notices: Option<mpsc::Receiver<Notice>>,
-}
-
-/// What names led to, where that is kept for another run.
-#[derive(Debug, Clone)]
-pub struct NamesLog(Arc<AnswerBook>);
-
-impl NamesLog {
-    /// Sees every answer so far onto the disk. It may take long, and keeps nobody else waiting.
-    ///
-    /// # Errors
-    /// What the system says, and which file it is.
-    pub fn sync(&self) -> io::Result<()> {
-        self.0.sync()
-    }
-}
-
-impl Observations {
-    /// What the scan has done so far.
-    pub fn stats(&self) -> Arc<Stats> {
-        Arc::clone(self.agenda.stats())
-    }
-
-    /// What asks the scan to begin nothing new.
-    pub fn stopper(&self) -> Stop {
-        self.agenda.stop().clone()
-    }
-
-    /// What befalls the scan as a whole, for whoever asks first.
-    pub fn notices(&mut self) -> Option<mpsc::Receiver<Notice>> {
-        self.notices.take()
-    }
-
-    /// Why the scan had to end before its time, if it had to.
-    pub fn failure(&self) -> Option<&str> {
-        self.agenda.targets().failure()
-    }
-
-    /// Where another run goes on if this one ends now: every row that the stream has handed out is done, and none that it
-    /// has not.
-    pub fn checkpoint(&mut self) -> Checkpoint {
-        self.settle();
-        self.agenda.checkpoint()
-    }
-
-    /// Has what was handed out counted as done: some at a time, because slots need the same lock.
-    fn settle(&mut self) {
-        if !self.handed_out.is_empty() {
-            self.agenda.finish_all(self.handed_out.drain(..));
-        }
-    }
-}
-
-impl Stream for Observations {
-    type Item = Observation;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Observation>> {
-        match self.rows.poll_recv(cx) {
-            Poll::Ready(Some((ticket, row))) => {
-                self.handed_out.push(Done { ticket, port: row.port, outcome: row.outcome });
-                if self.handed_out.len() >= SETTLED_AT_ONCE {
-                    self.settle();
-                }
-                return Poll::Ready(Some(*row));
-            }
-            Poll::Ready(None) => self.settle(),
-            Poll::Pending => {
-                self.settle();
-                return Poll::Pending;
-            }
-        }
-        // All slots have ended; one that panicked has lost a row, which must not pass for the end of the scan.
-        while let Some(ended) = ready!(self.slots.poll_join_next(cx)) {
-            if let Some(panic) = ended.err().filter(tokio::task::JoinError::is_panic) {
-                std::panic::resume_unwind(panic.into_panic());
-            }
-        }
-        Poll::Ready(None)
     }
 }
 

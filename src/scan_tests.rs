@@ -15,8 +15,8 @@ use crate::observation::{EvidenceCode, Service};
 use crate::probe::Neighbours;
 use crate::probe::scripted::{Connect, Script, Scripted, Step};
 use crate::probe::tests::prober;
-use crate::schedule::{Order, Pace, Rate, Setup};
-use crate::target::{Family, Ports, Targets};
+use crate::schedule::{Checkpoint, Order, Pace, Rate, Setup};
+use crate::target::{AnswerBook, Family, Ports, Targets};
 
 /// A scan of `words` over a scripted network.
 fn scan(network: &Scripted, words: &str, slots: usize) -> Observations {
