@@ -70,6 +70,8 @@ impl Work {
         let name = |service| {
             let mut row = observation(entry, service);
             self.classifier.classify(&mut row);
+            // There was no clock.
+            row.evidence.iter_mut().for_each(|evidence| evidence.at = None);
             row
         };
         if let Some(service) = entry.expected().or(self.service) {
@@ -193,6 +195,13 @@ mod tests {
         let told: Vec<_> = ["line", "file", "ip", "name", "service"].iter().map(|key| &rows[1][key]).collect();
         assert_eq!(told, [&json!(2), &json!("rows.txt"), &json!("fe80::1%\\x1b"), &json!("a\"b"), &json!("ftp")]);
         assert_eq!((&rows[1]["banner"], rows[1].get("software")), (&json!("220 ready\\r\\n"), None));
+    }
+
+    #[test]
+    fn evidence_has_no_times() {
+        let rows = rows(&done(&work(Some(Service::Smtp), false), "220 ********************2**0***"));
+        assert_eq!(rows[0]["evidence"][0]["code"], "masked_greeting");
+        assert_eq!(rows[0]["evidence"][0].get("ms"), None);
     }
 
     #[test]
