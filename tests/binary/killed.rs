@@ -209,8 +209,8 @@ fn run_killed(sweep: &Sweep, draw: &mut Draw, counting: &Counting, folder: &Path
             // Killed before it had begun: there is nothing to go on from, and nothing was sent.
             if journal.exists() {
                 words = vec!["--resume".to_owned(), file(shard)];
-            } else if again > 0 || folder.join(file(shard)).exists() {
-                words.extend(["--overwrite".to_owned()]);
+            } else if !words.iter().any(|word| word == "--overwrite") {
+                words.push("--overwrite".to_owned());
             }
         }
     }
