@@ -5,11 +5,11 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use super::Prober;
 use super::log::Log;
-use super::network::{self, Failure, Network};
+use super::network::{self, Failure, How, Network, Stream};
 use super::peer::{Link, Peer};
 use crate::notice::Notice;
 use crate::observation::{Event, Outcome};
@@ -46,6 +46,14 @@ pub(super) struct Dialled<S> {
     pub(super) result: Result<S, NoConnection>,
 }
 
+impl<S: Stream> Dialled<S> {
+    /// How long a connection took that now stands: not until we came to look, where the system knows better.
+    pub(super) fn connect(begun: Instant, stream: &S) -> Duration {
+        let elapsed = begun.elapsed();
+        stream.handshake().map_or(elapsed, |handshake| handshake.min(elapsed))
+    }
+}
+
 /// Why there is no connection, in a row's terms.
 pub(super) struct NoConnection {
     pub(super) outcome: Outcome,
@@ -59,6 +67,16 @@ impl fmt::Display for NoConnection {
             None => self.outcome.fmt(f),
         }
     }
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Purpose {
+    /// Whether TLS may be spoken on it.
+    pub(super) may_be_secured: bool,
+    /// Whether it begins with what the peer says, and nobody wants to know when it stood.
+    pub(super) listens: bool,
+    pub(super) turn: Turn,
 }
 
 /// Which connection of a probe it is.
@@ -75,8 +93,7 @@ impl<N: Network> Prober<N> {
     pub(super) async fn dial(
         &self,
         to: SocketAddr,
-        nodelay: bool,
-        turn: Turn,
+        purpose: Purpose,
         log: &Log,
     ) -> Option<Dialled<N::Stream>> {
         if self.neighbours.is_broadcast(to.ip()) {
@@ -85,7 +102,7 @@ impl<N: Network> Prober<N> {
             let result = Err(NoConnection { outcome: Outcome::Unreachable, detail });
             return Some(Dialled { time: SystemTime::now(), begun: Instant::now(), attempts: 0, result });
         }
-        if turn == Turn::Further {
+        if purpose.turn == Turn::Further {
             Box::pin(self.agenda.again(to.ip())).await?;
         }
         let (mut attempts, mut pauses) = (0, 0);
@@ -96,10 +113,16 @@ impl<N: Network> Prober<N> {
                 return None;
             }
             let (time, begun) = (SystemTime::now(), Instant::now());
-            let tried = timeout_at(begun + self.settings.connect_timeout, self.network.connect(to, nodelay)).await;
+            let how = How {
+                deadline: begun + self.settings.connect_timeout,
+                nodelay: purpose.may_be_secured,
+                // The permit is to be given back as soon as it stands.
+                listens: purpose.listens && permit.is_none(),
+            };
+            let tried = self.network.connect(to, how).await;
             drop(permit);
             attempts += 1;
-            if let Ok(Err(Failure::Local(error))) = &tried {
+            if let Err(Failure::Local(error)) = &tried {
                 if network::is_exhaustion(error) {
                     if let Some(slots) = self.agenda.ran_out() {
                         self.agenda.tell(Notice::Fewer { slots, reason: network::describe(error) });
@@ -119,11 +142,7 @@ impl<N: Network> Prober<N> {
             } else if tried.is_ok() {
                 self.uplink.reached(to.ip());
             }
-            let result = match tried {
-                Ok(Ok(stream)) => Ok(stream),
-                Ok(Err(failure)) => Err(no_connection(failure)),
-                Err(_) => Err(NoConnection { outcome: Outcome::Timeout, detail: None }),
-            };
+            let result = tried.map_err(no_connection);
             log.note(|| match &result {
                 Ok(_) => Event::Connected,
                 Err(failure) => Event::NotConnected(failure.to_string().into()),
@@ -137,7 +156,8 @@ impl<N: Network> Prober<N> {
         if to.port() == 0 {
             return Some(false);
         }
-        let dialled = self.dial(to, false, Turn::Further, log).await?;
+        let purpose = Purpose { may_be_secured: false, listens: false, turn: Turn::Further };
+        let dialled = self.dial(to, purpose, log).await?;
         match dialled.result {
             Ok(stream) => {
                 let mut peer = Peer::new(Link::Plain(stream), dialled.begun, Instant::now(), Log::default());

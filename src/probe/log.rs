@@ -22,6 +22,11 @@ impl Log {
         Self(is_wanted.then(kept))
     }
 
+    /// Whether anybody wants it.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Writes down what happens now.
     pub(super) fn note(&self, event: impl FnOnce() -> Event) {
         if let Some(kept) = &self.0 {

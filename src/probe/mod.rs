@@ -15,6 +15,7 @@ mod farewell;
 mod greeting;
 mod icmp;
 mod identity;
+mod info;
 mod legacy;
 mod log;
 mod neighbours;
@@ -48,7 +49,7 @@ use self::network::Stream;
 pub(crate) use self::tls::TlsClient;
 pub(crate) use self::uplink::Uplink;
 
-use self::dial::{Dialled, NoConnection, Turn};
+use self::dial::{Dialled, NoConnection, Purpose, Turn};
 use self::greeting::{GreetingReader, State};
 use self::log::Log;
 use self::peer::{Heard, Link, Peer, is_reset};
@@ -95,9 +96,14 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    /// Whether TLS may be spoken on a connection, which then loses 40 ms where words are held back to be sent together.
-    fn may_be_secured(&self) -> bool {
-        self.place.service.is_implicit_tls() || self.ask.depth > Depth::Greeting
+    /// What its first connection is for.
+    fn purpose(&self) -> Purpose {
+        let is_secure = self.place.service.is_implicit_tls();
+        Purpose {
+            may_be_secured: is_secure || self.ask.depth > Depth::Greeting,
+            listens: !is_secure && !self.log.is_wanted(),
+            turn: self.turn,
+        }
     }
 }
 
@@ -148,7 +154,7 @@ impl<N: Network> Prober<N> {
         let mut observation = Observation::new(SystemTime::UNIX_EPOCH, Some(*ip), *port, *service, Outcome::Silent);
         observation.name.clone_from(name);
 
-        let dialled = self.dial(visit.place.address(), visit.may_be_secured(), visit.turn, &visit.log).await?;
+        let dialled = self.dial(visit.place.address(), visit.purpose(), &visit.log).await?;
         let mut parting = None;
         if let Some(peer) = self.connected(dialled, &visit, &mut observation).await {
             // The larger part of a probe's state begins here and is needed only where something stands to be talked to.
@@ -181,11 +187,12 @@ impl<N: Network> Prober<N> {
         observation.attempts = dialled.attempts;
         match dialled.result {
             Ok(stream) => {
-                observation.connect = Some(dialled.begun.elapsed());
+                let connect = Dialled::connect(dialled.begun, &stream);
+                observation.connect = Some(connect);
                 if visit.place.service.is_implicit_tls() {
                     return Box::pin(self.begin_with_tls(stream, dialled.begun, visit, observation)).await;
                 }
-                Some(Peer::new(Link::Plain(stream), dialled.begun, Instant::now(), visit.log.clone()))
+                Some(Peer::new(Link::Plain(stream), dialled.begun, dialled.begun + connect, visit.log.clone()))
             }
             Err(NoConnection { outcome, detail }) => {
                 if outcome == Outcome::Reset {

@@ -15,24 +15,42 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::libc;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 
 use super::icmp::{self, IcmpError};
+use super::info;
+
+/// How long a peer is given to speak before it is asked whether the connection stands at all: less than the second after
+/// which a SYN is repeated (RFC 6298 §2.1), so that until then there is one handshake to be measured.
+const SOON: Duration = Duration::from_millis(900);
 
 /// What the probe needs of a network.
 pub(crate) trait Network: Send + Sync + 'static {
     /// A connection.
     type Stream: Stream;
 
-    /// Connects, however long that takes; `nodelay` sends what is written at once (TLS needs it, or loses 40 ms).
-    fn connect(&self, to: SocketAddr, nodelay: bool) -> impl Future<Output = Result<Self::Stream, Failure>> + Send;
+    /// Connects; what does not stand at the deadline is a [`Failure::Timeout`].
+    fn connect(&self, to: SocketAddr, how: How) -> impl Future<Output = Result<Self::Stream, Failure>> + Send;
 
     /// Whether this machine knows a way there; nothing is sent.
     fn has_route(&self, to: IpAddr) -> bool;
 
     /// For how long this machine has been asleep since it started.
     fn slept(&self) -> Duration;
+}
+
+/// How a connection is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    /// When it has to stand.
+    pub(crate) deadline: Instant,
+    /// Whether what is written is sent at once: TLS needs that, or loses 40 ms.
+    pub(crate) nodelay: bool,
+    /// Whether we have nothing to say before the peer. The connection may then be handed over a little after it stands,
+    /// with the first words, which saves a wake-up.
+    pub(crate) listens: bool,
 }
 
 /// What the probe needs of a connection.
@@ -42,6 +60,9 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
 
     /// Our own address on it.
     fn local_ip(&self) -> Option<IpAddr>;
+
+    /// The time from our SYN to its answer, as the system measured it; none where it did not.
+    fn handshake(&self) -> Option<Duration>;
 }
 
 /// Why there is no connection.
@@ -112,6 +133,7 @@ impl System {
         Ok(socket)
     }
 
+    /// Sends the SYN.
     fn start(&self, to: SocketAddr, nodelay: bool) -> Result<TcpStream, Failure> {
         let socket = self.socket(to.ip()).map_err(Failure::Local)?;
         if nodelay {
@@ -161,12 +183,21 @@ fn bind_to_interface(_: &Socket, _: IpAddr, interface: &Interface) -> io::Result
 impl Network for System {
     type Stream = Tcp;
 
-    async fn connect(&self, to: SocketAddr, nodelay: bool) -> Result<Tcp, Failure> {
-        let stream = self.start(to, nodelay)?;
-        stream.writable().await.map_err(Failure::Local)?;
-        match stream.take_error().map_err(Failure::Local)? {
-            None => Ok(Tcp(stream)),
-            Some(error) => Err(asynchronous(&stream, error)),
+    async fn connect(&self, to: SocketAddr, how: How) -> Result<Tcp, Failure> {
+        let stream = self.start(to, how.nodelay)?;
+        if how.listens && info::IS_KNOWN {
+            let soon = how.deadline.min(Instant::now() + SOON);
+            match timeout_at(soon, stream.ready(Interest::READABLE | Interest::ERROR)).await {
+                Ok(Ok(ready)) if ready.is_error() => return Tcp::decided(stream),
+                Ok(Ok(_)) => return Ok(Tcp { stream, broken: None }),
+                Ok(Err(error)) => return Err(Failure::Local(error)),
+                Err(_) => {}
+            }
+        }
+        match timeout_at(how.deadline, stream.writable()).await {
+            Ok(Ok(())) => Tcp::decided(stream),
+            Ok(Err(error)) => Err(Failure::Local(error)),
+            Err(_) => Err(Failure::Timeout),
         }
     }
 
@@ -243,7 +274,25 @@ pub(super) fn is_out_of_ports(error: &io::Error) -> bool {
 /// A TCP connection that survives what it should: after `IP_RECVERR` an ICMP error shows up on a standing connection
 /// once, without ending it, and is passed over here as the system does by itself (RFC 1122 §4.2.3.9: a soft error).
 #[derive(Debug)]
-pub(crate) struct Tcp(TcpStream);
+pub(crate) struct Tcp {
+    stream: TcpStream,
+    /// How it broke before we came to look. The system tells that once, and what came before it can still be read.
+    broken: Option<io::Error>,
+}
+
+impl Tcp {
+    /// What became of an attempt that is over.
+    fn decided(stream: TcpStream) -> Result<Self, Failure> {
+        match stream.take_error().map_err(Failure::Local)? {
+            None => Ok(Self { stream, broken: None }),
+            Some(error) if is_soft(&error) && info::stands(&stream) => Ok(Self { stream, broken: None }),
+            Some(error) if errno(&error) == Errno::ECONNRESET && info::handshake(&stream).is_some() => {
+                Ok(Self { stream, broken: Some(error) })
+            }
+            Some(error) => Err(asynchronous(&stream, error)),
+        }
+    }
+}
 
 fn is_soft(error: &io::Error) -> bool {
     matches!(
@@ -271,31 +320,40 @@ fn past_soft_errors<T>(mut call: impl FnMut() -> Poll<io::Result<T>>) -> Poll<io
 
 impl Stream for Tcp {
     fn take_now(&mut self, buffer: &mut [u8]) -> usize {
-        io::Read::read(&mut &*SockRef::from(&self.0), buffer).unwrap_or(0)
+        io::Read::read(&mut &*SockRef::from(&self.stream), buffer).unwrap_or(0)
     }
 
     fn local_ip(&self) -> Option<IpAddr> {
-        self.0.local_addr().ok().map(|address| address.ip())
+        self.stream.local_addr().ok().map(|address| address.ip())
+    }
+
+    fn handshake(&self) -> Option<Duration> {
+        info::handshake(&self.stream)
     }
 }
 
 impl AsyncRead for Tcp {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        past_soft_errors(|| Pin::new(&mut self.0).poll_read(cx, buffer))
+        let before = buffer.filled().len();
+        ready!(past_soft_errors(|| Pin::new(&mut self.stream).poll_read(cx, buffer)))?;
+        match self.broken.take_if(|_| buffer.filled().len() == before) {
+            Some(error) => Poll::Ready(Err(error)),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }
 
 impl AsyncWrite for Tcp {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        past_soft_errors(|| Pin::new(&mut self.0).poll_write(cx, bytes))
+        past_soft_errors(|| Pin::new(&mut self.stream).poll_write(cx, bytes))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -303,10 +361,10 @@ impl AsyncWrite for Tcp {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        past_soft_errors(|| Pin::new(&mut self.0).poll_write_vectored(cx, parts))
+        past_soft_errors(|| Pin::new(&mut self.stream).poll_write_vectored(cx, parts))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -34,6 +35,8 @@ pub(super) enum Link<S> {
 /// A connection and what has come over it.
 pub(super) struct Peer<S> {
     link: Link<S>,
+    /// Whether the last read took all that lay there.
+    emptied: bool,
     talk: Talk,
 }
 
@@ -83,22 +86,23 @@ impl<S: Stream> Peer<S> {
             quit_at: None,
             log,
         };
-        Self { link, talk }
+        Self { link, emptied: false, talk }
     }
 
     /// Goes on with a talk over another link.
     pub(super) fn resume(link: Link<S>, talk: Talk) -> Self {
-        Self { link, talk }
+        Self { link, emptied: false, talk }
     }
 
     /// Waits for bytes and hands them to `take`.
     pub(super) async fn hear<T>(&mut self, mut take: impl FnMut(&[u8]) -> T) -> Heard<T> {
         poll_fn(|cx| {
-            let mut chunk = [0; CHUNK];
-            let mut buffer = ReadBuf::new(&mut chunk);
+            let mut chunk = [const { MaybeUninit::uninit() }; CHUNK];
+            let mut buffer = ReadBuf::uninit(&mut chunk);
             match ready!(self.link.poll_read(cx, &mut buffer)) {
                 Ok(()) if buffer.filled().is_empty() => Poll::Ready(self.end()),
                 Ok(()) => {
+                    self.emptied = buffer.remaining() > 0;
                     self.talk.keep(buffer.filled());
                     Poll::Ready(Heard::Bytes(take(buffer.filled())))
                 }
@@ -211,6 +215,10 @@ impl<S: Stream> Peer<S> {
 
     /// Takes what has come by now without waiting, so that closing sends FIN and not RST (RFC 1122 §4.2.2.13).
     pub(super) fn drain(&mut self) {
+        if self.emptied && self.is_plain() {
+            // Which was a moment ago.
+            return;
+        }
         // Inside TLS what is whole records is heard as ever; what is less than one is only taken.
         self.hear_now(|_| ());
         let mut chunk = [0; CHUNK];
@@ -294,8 +302,8 @@ impl<S: Stream> Link<S> {
     pub(super) async fn until_end(&mut self) {
         poll_fn(|cx| {
             loop {
-                let mut chunk = [0; CHUNK];
-                let mut buffer = ReadBuf::new(&mut chunk);
+                let mut chunk = [const { MaybeUninit::uninit() }; CHUNK];
+                let mut buffer = ReadBuf::uninit(&mut chunk);
                 match ready!(self.poll_read(cx, &mut buffer)) {
                     Ok(()) if !buffer.filled().is_empty() => {}
                     _ => return Poll::Ready(()),

@@ -18,11 +18,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::Acceptor;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 
 use super::icmp::IcmpError;
-use super::network::{Failure, Network, Stream};
+use super::network::{Failure, How, Network, Stream};
 use crate::target::names::Exchange;
 use crate::target::{Family, NoAddress, Resolve};
 
@@ -201,7 +201,22 @@ impl Drop for Open {
 impl Network for Scripted {
     type Stream = ScriptedStream;
 
-    async fn connect(&self, to: SocketAddr, _: bool) -> Result<ScriptedStream, Failure> {
+    async fn connect(&self, to: SocketAddr, how: How) -> Result<ScriptedStream, Failure> {
+        timeout_at(how.deadline, self.answer(to)).await.unwrap_or(Err(Failure::Timeout))
+    }
+
+    fn has_route(&self, _: IpAddr) -> bool {
+        !self.0.offline.load(Ordering::Relaxed)
+    }
+
+    fn slept(&self) -> Duration {
+        *self.0.slept.lock().unwrap()
+    }
+}
+
+impl Scripted {
+    /// What becomes of a SYN.
+    async fn answer(&self, to: SocketAddr) -> Result<ScriptedStream, Failure> {
         let open = Open::new(&self.0);
         let tries = {
             let mut dialled = self.0.dialled.lock().unwrap();
@@ -246,14 +261,6 @@ impl Network for Scripted {
         let script = script.clone();
         tokio::spawn(async move { peer.play(script, theirs).await });
         Ok(ScriptedStream { pipe: ours, reset, _open: open })
-    }
-
-    fn has_route(&self, _: IpAddr) -> bool {
-        !self.0.offline.load(Ordering::Relaxed)
-    }
-
-    fn slept(&self) -> Duration {
-        *self.0.slept.lock().unwrap()
     }
 }
 
@@ -404,6 +411,10 @@ impl Stream for ScriptedStream {
 
     fn local_ip(&self) -> Option<IpAddr> {
         Some(OURS)
+    }
+
+    fn handshake(&self) -> Option<Duration> {
+        None
     }
 }
 

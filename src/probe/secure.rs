@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::dial::{Dialled, Turn};
+use super::dial::{Dialled, Purpose, Turn};
 use super::dialogue::BrokenOff;
 use super::legacy;
 use super::network::Network;
@@ -216,7 +216,8 @@ impl<N: Network> Prober<N> {
         visit: &Visit<'_>,
         observation: &mut Observation,
     ) -> Result<(N::Stream, Begun), BrokenOff> {
-        let dialled = self.dial(visit.place.address(), true, Turn::Further, &visit.log).await;
+        let purpose = Purpose { may_be_secured: true, listens: false, turn: Turn::Further };
+        let dialled = self.dial(visit.place.address(), purpose, &visit.log).await;
         let dialled = dialled.ok_or("the scan was stopped")?;
         observation.attempts += dialled.attempts;
         let Dialled { time, begun, result, .. } = dialled;
@@ -230,7 +231,7 @@ impl<N: Network> Prober<N> {
                 return Err(failure.to_string().into());
             }
         };
-        let begun = Begun { time, at: begun, connect: begun.elapsed() };
+        let begun = Begun { time, at: begun, connect: Dialled::connect(begun, &stream) };
         if door == Door::Open {
             return Ok((stream, begun));
         }
