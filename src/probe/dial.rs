@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Prober;
@@ -12,7 +13,8 @@ use super::log::Log;
 use super::network::{self, Failure, Network};
 use super::peer::{Link, Peer};
 use crate::notice::Notice;
-use crate::observation::{Event, Outcome};
+use crate::observation::{Again, Event, Outcome};
+use crate::schedule::Allowance;
 
 /// How long we wait for sockets, ports or memory to come free before trying again: somewhat more than the minute for
 /// which a port is kept after its connection (RFC 9293 §3.6.1, TIME-WAIT; Linux takes 60 s).
@@ -50,6 +52,8 @@ pub(super) struct Dialled<S> {
 pub(super) struct NoConnection {
     pub(super) outcome: Outcome,
     pub(super) detail: Option<String>,
+    /// Why another try may come to more, where it may.
+    pub(super) again: Option<Again>,
 }
 
 impl fmt::Display for NoConnection {
@@ -63,11 +67,25 @@ impl fmt::Display for NoConnection {
 
 /// Which connection of a probe it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(crate) enum Turn {
     /// The one that the schedule has let through.
     First,
+    /// The same once more, after it had to make room: it has a seat.
+    Seated,
+    /// One to what is known to answer, which the schedule has let through as well.
+    Known,
     /// Another, for which the rate has to be asked.
     Further,
+}
+
+impl Turn {
+    /// Whether it is about an endpoint of the order, of which nothing may be known yet.
+    pub(super) const fn is_of_the_order(self) -> bool {
+        match self {
+            Self::First | Self::Seated => true,
+            Self::Known | Self::Further => false,
+        }
+    }
 }
 
 impl<N: Network> Prober<N> {
@@ -82,7 +100,7 @@ impl<N: Network> Prober<N> {
         if self.neighbours.is_broadcast(to.ip()) {
             // The system would refuse as if there were no route; but this was tried as far as it ever can be.
             let detail = Some("a broadcast address, which no connection can be made to".to_owned());
-            let result = Err(NoConnection { outcome: Outcome::Unreachable, detail });
+            let result = Err(NoConnection { outcome: Outcome::Unreachable, detail, again: None });
             return Some(Dialled { time: SystemTime::now(), begun: Instant::now(), attempts: 0, result });
         }
         if turn == Turn::Further {
@@ -96,8 +114,13 @@ impl<N: Network> Prober<N> {
                 return None;
             }
             let (time, begun) = (SystemTime::now(), Instant::now());
-            let tried = timeout_at(begun + self.settings.connect_timeout, self.network.connect(to, nodelay)).await;
+            // The system sends SYNs as long as the socket is there, so that our deadline ends them. TCP_USER_TIMEOUT would end them
+            // as well, 10 to 60 ms later, and would have to be taken back on what stands; TCP_SYNCNT does not count the first
+            // four where Linux (6.5) sends them a second apart. Neither is worth its system call.
+            let allowance = self.agenda.stats().patience().allow(to, !turn.is_of_the_order());
+            let tried = timeout_at(begun + allowance.length, self.network.connect(to, nodelay)).await;
             drop(permit);
+            self.learn(allowance, begun, &tried);
             attempts += 1;
             if let Ok(Err(Failure::Local(error))) = &tried {
                 if network::is_exhaustion(error) {
@@ -122,13 +145,26 @@ impl<N: Network> Prober<N> {
             let result = match tried {
                 Ok(Ok(stream)) => Ok(stream),
                 Ok(Err(failure)) => Err(no_connection(failure)),
-                Err(_) => Err(NoConnection { outcome: Outcome::Timeout, detail: None }),
+                Err(_) => Err(no_connection(Failure::Timeout)),
             };
             log.note(|| match &result {
                 Ok(_) => Event::Connected,
                 Err(failure) => Event::NotConnected(failure.to_string().into()),
             });
             return Some(Dialled { time, begun, attempts, result });
+        }
+    }
+
+    /// How long an answer took tells how long others may.
+    fn learn(&self, allowance: Allowance, begun: Instant, tried: &Result<Result<N::Stream, Failure>, Elapsed>) {
+        let accepted = match tried {
+            Ok(Ok(_)) => true,
+            Ok(Err(Failure::Refused | Failure::Reset)) => false,
+            Ok(Err(Failure::Unreachable(..) | Failure::Timeout | Failure::Local(_))) | Err(_) => return,
+        };
+        let patience = self.agenda.stats().patience();
+        if patience.learns() {
+            patience.learn(allowance, begun.elapsed(), accepted);
         }
     }
 
@@ -183,13 +219,16 @@ fn pause(error: &std::io::Error, done: usize) -> Option<Duration> {
 }
 
 fn no_connection(failure: Failure) -> NoConnection {
-    let (outcome, detail) = match failure {
-        Failure::Refused => (Outcome::Refused, None),
-        Failure::Reset => (Outcome::Reset, None),
-        Failure::Timeout => (Outcome::Timeout, None),
-        Failure::Unreachable(Some(icmp), _) => (Outcome::Unreachable, Some(icmp.to_string())),
-        Failure::Unreachable(None, error) => (Outcome::Unreachable, Some(network::describe(&error))),
-        Failure::Local(error) => (Outcome::LocalError, Some(network::describe(&error))),
+    let (outcome, detail, again) = match failure {
+        Failure::Refused => (Outcome::Refused, None, None),
+        Failure::Reset => (Outcome::Reset, None, None),
+        Failure::Timeout => (Outcome::Timeout, None, Some(Again::Lost)),
+        Failure::Unreachable(Some(icmp), _) => {
+            (Outcome::Unreachable, Some(icmp.to_string()), icmp.may_pass().then_some(Again::Lost))
+        }
+        // Where nothing tells which error it was, it may be one that passes.
+        Failure::Unreachable(None, error) => (Outcome::Unreachable, Some(network::describe(&error)), Some(Again::Lost)),
+        Failure::Local(error) => (Outcome::LocalError, Some(network::describe(&error)), None),
     };
-    NoConnection { outcome, detail }
+    NoConnection { outcome, detail, again }
 }
