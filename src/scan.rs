@@ -286,7 +286,8 @@ impl<N: Network> Run<N> {
         let missed = !is_answer(row.outcome) && self.prober.network.slept().saturating_sub(asleep) > NAP;
         let (mut row, parting) =
             if missed { Box::pin(self.probe_again(&task.place, row, parting)).await } else { (row, parting) };
-        let Fate::Final(Task { ticket, place, earlier, busy, retries, attempts, .. }) = self.try_again(&row, task)
+        let Fate::Final(Task { ticket, place, earlier, busy, retries, put_back, attempts, .. }) =
+            self.try_again(&row, task)
         else {
             return Ok(());
         };
@@ -312,7 +313,7 @@ impl<N: Network> Run<N> {
                 parting.see_out().await;
             }
             let not_before = Instant::now() + BUSY * 2u32.saturating_pow(busy);
-            let task = Task { earlier: Some(row), busy: busy + 1, retries, ..Task::fresh(ticket, place) };
+            let task = Task { earlier: Some(row), busy: busy + 1, retries, put_back, ..Task::fresh(ticket, place) };
             self.agenda().put(task, Some(not_before.into_std()));
             // Not before: there must be no moment in which the scan seems over.
             drop(underway);

@@ -207,6 +207,17 @@ async fn where_nothing_fresh_waits_nobody_has_to_leave() {
     assert!((seconds(begun) - 15.0).abs() < 0.05, "{}", seconds(begun));
 }
 
+/// Fifty-two at once, of sixty-four: what waits, waits for its pace.
+#[tokio::test(start_paused = true)]
+async fn where_a_slot_is_free_nobody_has_to_leave() {
+    let network = Scripted::everywhere(silent());
+    let pace = Pace { rate: Rate::per_second(3.5), ..Pace::default() };
+    let rows: Vec<_> =
+        Setting { words: "10.0.0.0/24", slots: 64, pace, ..Setting::default() }.scan(&network).collect().await;
+    assert!(rows.len() == 256 && rows.iter().all(|row| row.attempts == 1));
+    assert!(network.most_open() > 48, "{}", network.most_open());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_request_to_stop_leaves_who_had_to_make_room_undone() {
     let network = Scripted::everywhere(silent());

@@ -450,7 +450,7 @@ impl State {
     /// What seats are counted by. What was called, or waits for a time, is not fresh.
     fn room(&self) -> Room {
         let fresh = !self.ledger.all_begun() || !self.names.is_empty() || self.pacer.lined_up() > self.seats.called();
-        Room { slots: self.allowed, fresh }
+        Room { slots: self.allowed, full: self.in_flight >= self.allowed, fresh }
     }
 
     /// Lets those who were put back wait for their turn, before others of their networks, as far as there are seats.

@@ -10,11 +10,12 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use socket2::SockRef;
 
 use super::network::Network;
-use super::program::skip;
+use super::peers::DarkPort;
+use super::program::{rows_in, run, scan, skip};
 use super::relay::Delay;
 
 const FAR: Delay = Delay { least: Duration::from_millis(30), jitter: Duration::from_millis(40), seed: 1 };
@@ -75,12 +76,32 @@ fn missed(name: &str, percent: u8, scans: &[&[&str]]) -> Option<Vec<(usize, Vec<
 
 #[test]
 fn one_packet_in_a_hundred_is_lost_each_way() {
-    let Some(found) = missed("recall1", 1, &[&[]]) else { return };
-    let (missed, _) = &found[0];
+    let Some(found) = missed("recall1", 1, &[&[], &["--connect-timeout=auto"]]) else { return };
     // A SYN and its answer come through with 0.99² = 0.9801; three within four seconds fail with 0.0199³ < 10⁻⁵, four by newer
     // kernels with less. Greetings are sent again for thirty seconds. Of 4,096 fewer than 0.04 are missed on average; for
     // five, 0.04⁵ / 5! < 10⁻⁹. At least 99.9 % are found.
-    assert!(*missed <= LIVE / 1000, "{missed} of {LIVE} are missed");
+    assert!(found[0].0 <= LIVE / 1000, "{} of {LIVE} are missed", found[0].0);
+    // One in fifty needs a second SYN and answers after a second or more, so that 99.9 % is no less, and 3.1 s at least are learnt:
+    // three SYNs again.
+    assert!(found[1].0 <= LIVE / 1000, "{} of {LIVE} are missed by what is learnt", found[1].0);
+}
+
+#[test]
+fn the_end_tells_of_further_tries() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.ndjson");
+    let dark = DarkPort::new();
+    let target = format!("{}=smtp", dark.address);
+    let words = [target.as_str(), "--connect-timeout=50ms", "--retries=2", "--all", "-o", path.to_str().unwrap()];
+    let ended = run(&mut scan(words));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("tried again: 1 endpoint, 0 of which answered then"), "{}", ended.stderr);
+    let rows = rows_in(&path);
+    assert_eq!((rows.len(), &rows[0]["outcome"], &rows[0]["attempts"]), (1, &json!("timeout"), &json!(3)));
+    let manifest = std::fs::read_to_string(folder.path().join("rows.ndjson.manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["retried"], json!({"endpoints": 1, "answered": 0}));
+    assert_eq!((&manifest["configuration"]["retries"], &manifest["connect_timeout"]), (&json!(2), &Value::Null));
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(super) struct Seats {
 pub(super) struct Room {
     /// How many slots there are.
     pub(super) slots: usize,
+    /// Whether all of them are taken.
+    pub(super) full: bool,
     /// Whether something waits that was never tried.
     pub(super) fresh: bool,
 }
@@ -39,9 +41,11 @@ impl Room {
 }
 
 impl Seats {
-    /// Takes a seat for a connection that stands; whether there is one.
+    /// Takes a seat for a connection that stands; whether there is one. Where a slot is free nobody has to leave: what is
+    /// fresh waits for its pace, then.
     pub(super) fn ask(&mut self, room: Room) -> bool {
-        let may_stay = !room.fresh || self.taken < room.seats() || self.put_back.len() >= PUT_BACK;
+        let harms_none = !room.fresh || !room.full;
+        let may_stay = harms_none || self.taken < room.seats() || self.put_back.len() >= PUT_BACK;
         self.taken += usize::from(may_stay);
         may_stay
     }
@@ -107,16 +111,17 @@ mod tests {
     fn a_quarter_is_kept_where_fresh_work_waits() {
         for (slots, expected) in [(1, 1), (3, 3), (4, 3), (512, 384), (4096, 3072)] {
             let mut seats = Seats::default();
-            let room = Room { slots, fresh: true };
+            let room = Room { slots, full: true, fresh: true };
             assert_eq!((0..slots).filter(|_| seats.ask(room)).count(), expected, "of {slots}");
             assert!(seats.ask(Room { fresh: false, ..room }), "without fresh work all may stay");
+            assert!(seats.ask(Room { full: false, ..room }), "or with a free slot");
         }
     }
 
     #[test]
     fn who_was_put_back_is_called_in_order_when_there_is_a_seat() {
         let mut seats = Seats::default();
-        let room = Room { slots: 4, fresh: true };
+        let room = Room { slots: 4, full: true, fresh: true };
         assert!((0..3).all(|_| seats.ask(room)));
         (7..9).for_each(|position| seats.put_back(task(position)));
         assert!(!seats.ask(room) && seats.call(room).is_none());
@@ -131,7 +136,7 @@ mod tests {
     #[test]
     fn there_is_an_end_to_who_is_put_back() {
         let mut seats = Seats::default();
-        let room = Room { slots: 4, fresh: true };
+        let room = Room { slots: 4, full: true, fresh: true };
         while seats.ask(room) {}
         (0..65_536).for_each(|position| seats.put_back(task(position)));
         assert!(seats.ask(room), "from then on who is silent stays");
@@ -145,7 +150,7 @@ mod tests {
         fn everyone_is_called_once(slots in 1usize..40, steps in prop::collection::vec(0u8..4, 0..300)) {
             let (mut seats, mut next, mut sitting, mut called) = (Seats::default(), 0, 0, Vec::new());
             for step in steps {
-                let room = Room { slots, fresh: step < 3 };
+                let room = Room { slots, full: true, fresh: step < 3 };
                 match step {
                     0 if sitting < slots => if seats.ask(room) {
                         sitting += 1;
