@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::output::hex;
 use crate::output::replace;
-use crate::schedule::Slowed;
+use crate::schedule::{Learnt, Slowed};
 use crate::stats::Stats;
 use crate::{Leave, Outcome, Scan};
 
@@ -55,6 +55,12 @@ pub struct Manifest {
     pub ports: BTreeMap<u16, BTreeMap<String, u64>>,
     /// What came of the canaries, where there were some.
     pub canaries: Option<Canaries>,
+    /// What came of trying again where packets may have been lost, if that was done.
+    #[serde(default)]
+    pub retried: Option<RetriedEndpoints>,
+    /// What the last run learnt of how long answers take, if it was to.
+    #[serde(default)]
+    pub connect_timeout: Option<ConnectTimeout>,
     /// The networks that told the last run to go easier.
     pub slowed: SlowedDown,
     /// How many rows came to which verdict on what stands in front of a server, over all runs.
@@ -79,6 +85,8 @@ pub struct Settings {
     pub ports: String,
     pub concurrency: usize,
     pub connect_timeout_ms: u64,
+    #[serde(default)]
+    pub learn_connect_timeout: bool,
     pub tls_timeout_ms: u64,
     pub mail_greeting_timeout_ms: u64,
     pub ftp_greeting_timeout_ms: u64,
@@ -96,6 +104,8 @@ pub struct Settings {
     #[serde(default)]
     pub our_addresses: Vec<String>,
     pub all: bool,
+    #[serde(default)]
+    pub retries: u32,
     pub retry_busy: u32,
     pub canaries: Vec<String>,
     pub canary_interval_ms: u64,
@@ -126,6 +136,32 @@ pub struct Endpoints {
     pub not_done: u64,
     /// What part of all is done: 1 where nothing is missing.
     pub coverage: f64,
+}
+
+/// How many endpoints were tried again because packets may have been lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetriedEndpoints {
+    /// In all.
+    pub endpoints: u64,
+    /// Those of them that answered in the end.
+    pub answered: u64,
+}
+
+/// [`Learnt`], as numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ConnectTimeout {
+    /// How long connections were waited for in the end.
+    pub ms: f64,
+    /// From how many answers that was learnt.
+    pub answers: u64,
+    /// Within what time 99.9 % of them came.
+    pub most_ms: f64,
+    /// How many answers came from endpoints that kept the full time.
+    pub sampled: u64,
+    /// How many of these came too late for all others.
+    pub late: u64,
+    /// About how many endpoints answered too late, by what those say.
+    pub missed: u64,
 }
 
 /// How many probes of canaries, which are known to answer, were lost.
@@ -201,6 +237,7 @@ impl Settings {
             ports: listed.join(","),
             concurrency: scan.concurrency().get(),
             connect_timeout_ms: millis(config.connect_timeout),
+            learn_connect_timeout: config.learn_connect_timeout,
             tls_timeout_ms: millis(config.tls_timeout),
             mail_greeting_timeout_ms: millis(config.mail_greeting_timeout),
             ftp_greeting_timeout_ms: millis(config.ftp_greeting_timeout),
@@ -217,6 +254,7 @@ impl Settings {
             decoy: config.decoy,
             our_addresses: config.our_addresses.iter().map(ToString::to_string).collect(),
             all: config.all,
+            retries: config.retries,
             retry_busy: config.retry_busy,
             canaries: config.canaries.iter().map(|canary| format!("{}={}", canary.address, canary.service)).collect(),
             canary_interval_ms: millis(config.canary_interval),
@@ -238,6 +276,21 @@ impl Endpoints {
         let (total, not_done) = (stats.total(), stats.missed());
         let done = stats.done().saturating_sub(not_done);
         Self { total, done, not_done, coverage: share(done, total) }
+    }
+}
+
+impl RetriedEndpoints {
+    /// What the counts say; nothing where there were none.
+    pub fn new((endpoints, answered): (u64, u64)) -> Option<Self> {
+        (endpoints > 0).then_some(Self { endpoints, answered })
+    }
+}
+
+impl From<Learnt> for ConnectTimeout {
+    fn from(learnt: Learnt) -> Self {
+        let Learnt { answers, most, timeout, sampled, late } = learnt;
+        let [ms, most_ms] = [timeout, most].map(|time| time.as_secs_f64() * 1e3);
+        Self { ms, answers, most_ms, sampled, late, missed: learnt.missed() }
     }
 }
 

@@ -185,6 +185,15 @@ impl Protocol {
     }
 }
 
+/// Why another try may come to more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Lost packets would explain it: nothing came back, or an error that TCP takes for a passing one (RFC 1122 §4.2.3.9).
+    Lost,
+    /// We hung up before its time, to make room for others. No row says so: it is tried again.
+    CutShort,
+}
+
 /// All that is known of one endpoint: one row.
 #[derive(Debug, Clone)]
 pub struct Observation {
@@ -253,6 +262,10 @@ pub struct Observation {
     pub ptr: Vec<String>,
     /// How many connections were tried; zero where none was.
     pub attempts: u32,
+    /// Why another try may come to more, where it may.
+    pub again: Option<Again>,
+    /// How many further tries were made because packets may have been lost.
+    pub retries: u32,
 }
 
 impl Observation {
@@ -299,6 +312,8 @@ impl Observation {
             findings: Vec::new(),
             ptr: Vec::new(),
             attempts: 0,
+            again: None,
+            retries: 0,
         }
     }
 

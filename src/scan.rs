@@ -4,6 +4,7 @@
 //! endpoint; the clocks of endpoints under way run on, because each slot is a task of its own. Dropping the stream stops
 //! everything.
 
+mod again;
 mod canary;
 mod further;
 mod handed_out;
@@ -21,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
+use self::again::{Fate, turn};
 pub(crate) use self::further::Further;
 pub use self::handed_out::{NamesLog, Observations};
 use self::knocked::Knocked;
@@ -30,7 +32,7 @@ use crate::classify::fronting::Glimpse;
 use crate::config::{Canary, ScanBuilder};
 use crate::notice::Notice;
 use crate::observation::{Observation, Outcome, Vantage};
-use crate::probe::{Network, Parting, Prober, System};
+use crate::probe::{Network, Parting, Prober, System, Turn};
 use crate::schedule::{Agenda, Done, Known, Named, Shard, Task, Ticket, Underway, Work};
 use crate::target::{Found, Host, Names, NoAddress, Place};
 
@@ -75,6 +77,8 @@ pub(crate) struct Settings {
     pub(crate) concurrency: NonZeroUsize,
     /// Whether every endpoint has its row.
     pub(crate) all: bool,
+    /// How often an endpoint is tried again that nothing came back from.
+    pub(crate) retries: u32,
     /// How often a server that is busy is tried again.
     pub(crate) retry_busy: u32,
     pub(crate) canaries: Vec<Canary>,
@@ -259,7 +263,7 @@ impl<N: Network> Run<N> {
             match admitted {
                 Ok(ip) => {
                     let place = Place { name: Some(name), via, ip, port, service };
-                    self.agenda().put(Task { ticket, place, earlier: None, busy: 0 }, None);
+                    self.agenda().put(Task::fresh(ticket, place), None);
                 }
                 Err(reason) => {
                     let place = Nowhere { name, via, ip: address.as_ref().ok().copied(), port, service };
@@ -272,24 +276,29 @@ impl<N: Network> Run<N> {
 
     /// One address and port. Where a request to stop came before its turn it stays undone.
     async fn probe(&self, underway: Underway, task: Task, rows: &Rows) -> Result<(), Unwanted> {
-        let Task { ticket, place, earlier, busy } = task;
         let asleep = self.prober.network.slept();
-        let Some((row, parting)) = self.prober.probe(&place).await else {
-            return match earlier {
-                Some(earlier) => self.hand_on(ticket, earlier, rows).await,
+        let Some((row, parting)) = self.prober.probe(&task.place, turn(&task)).await else {
+            return match task.earlier {
+                Some(earlier) => self.hand_on(task.ticket, earlier, rows).await,
                 None => Ok(()),
             };
         };
         let missed = !is_answer(row.outcome) && self.prober.network.slept().saturating_sub(asleep) > NAP;
-        if !missed && earlier.is_none() && !self.is_wanted(row.outcome) {
+        let (mut row, parting) =
+            if missed { Box::pin(self.probe_again(&task.place, row, parting)).await } else { (row, parting) };
+        let Fate::Final(Task { ticket, place, earlier, busy, retries, put_back, attempts, .. }) =
+            self.try_again(&row, task)
+        else {
+            return Ok(());
+        };
+        row.retries = retries;
+        row.attempts += attempts;
+        if earlier.is_none() && !self.is_wanted(row.outcome) {
             self.learn(&row);
-            self.agenda().finish(Done { ticket, port: row.port, outcome: row.outcome });
+            self.agenda().finish(Done::of(ticket, &row));
             return Ok(());
         }
         let (mut row, mut parting) = (Box::new(row), parting);
-        if missed {
-            parting = Box::pin(self.probe_again(&place, &mut row, parting)).await;
-        }
         if is_pushback(&row) || earlier.is_some() && row.outcome == Outcome::Refused {
             self.agenda().pushed_back(place.ip);
         } else if row.outcome == Outcome::Greeted {
@@ -304,7 +313,7 @@ impl<N: Network> Run<N> {
                 parting.see_out().await;
             }
             let not_before = Instant::now() + BUSY * 2u32.saturating_pow(busy);
-            let task = Task { ticket, place, earlier: Some(row), busy: busy + 1 };
+            let task = Task { earlier: Some(row), busy: busy + 1, retries, put_back, ..Task::fresh(ticket, place) };
             self.agenda().put(task, Some(not_before.into_std()));
             // Not before: there must be no moment in which the scan seems over.
             drop(underway);
@@ -325,9 +334,9 @@ impl<N: Network> Run<N> {
     async fn probe_again(
         &self,
         place: &Place,
-        row: &mut Observation,
+        row: Observation,
         parting: Option<Parting<N::Stream>>,
-    ) -> Option<Parting<N::Stream>> {
+    ) -> (Observation, Option<Parting<N::Stream>>) {
         // Everything that was under way comes here; people are told once.
         let slept = self.prober.network.slept().as_secs();
         if self.slept_told.swap(slept, Ordering::Relaxed) != slept {
@@ -337,11 +346,10 @@ impl<N: Network> Run<N> {
             parting.see_out().await;
         }
         // A stop leaves the first row.
-        self.agenda().again(place.ip).await?;
-        let (mut again, parting) = self.prober.probe(place).await?;
+        let Some(()) = self.agenda().again(place.ip).await else { return (row, None) };
+        let Some((mut again, parting)) = self.prober.probe(place, Turn::Seated).await else { return (row, None) };
         again.attempts += row.attempts;
-        *row = again;
-        parting
+        (again, parting)
     }
 
     /// Whether a row is written for such an outcome.
@@ -353,7 +361,7 @@ impl<N: Network> Run<N> {
     async fn hand_on(&self, ticket: Ticket, mut row: Box<Observation>, rows: &Rows) -> Result<(), Unwanted> {
         if !self.is_wanted(row.outcome) {
             self.learn(&row);
-            self.agenda().finish(Done { ticket, port: row.port, outcome: row.outcome });
+            self.agenda().finish(Done::of(ticket, &row));
             return Ok(());
         }
         let vantage = self.vantage(&row);

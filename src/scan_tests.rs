@@ -6,6 +6,8 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt};
 use tokio::time::{Instant, sleep};
 
+#[path = "scan/again_tests.rs"]
+mod again;
 #[path = "scan/further_tests.rs"]
 mod further;
 
@@ -15,7 +17,7 @@ use crate::observation::{EvidenceCode, Service};
 use crate::probe::Neighbours;
 use crate::probe::scripted::{Connect, Script, Scripted, Step};
 use crate::probe::tests::prober;
-use crate::schedule::{Checkpoint, Order, Pace, Rate, Setup};
+use crate::schedule::{Checkpoint, Order, Pace, Patience, Rate, Setup};
 use crate::target::{AnswerBook, Family, Ports, Targets};
 
 /// A scan of `words` over a scripted network.
@@ -28,7 +30,9 @@ struct Setting<'a> {
     words: &'a str,
     slots: usize,
     all: bool,
+    retries: u32,
     retry_busy: u32,
+    patience: Patience,
     pace: Pace,
     canaries: Vec<Canary>,
     neighbours: Vec<ipnet::IpNet>,
@@ -45,7 +49,9 @@ impl Default for Setting<'_> {
             words: "10.0.0.1",
             slots: 8,
             all: false,
+            retries: 0,
             retry_busy: 0,
+            patience: Patience::new(Config::default().connect_timeout, false),
             pace: Pace::default(),
             canaries: Vec::new(),
             neighbours: Vec::new(),
@@ -71,7 +77,8 @@ impl Setting<'_> {
             targets,
             pace: self.pace,
             slots: self.slots,
-            retries: self.retry_busy > 0,
+            retries: self.retry_busy > 0 || self.retries > 0,
+            patience: self.patience,
             from: self.from,
         });
         let neighbours = Neighbours::new(self.neighbours);
@@ -80,6 +87,7 @@ impl Setting<'_> {
         let settings = Settings {
             concurrency: NonZeroUsize::new(self.slots).unwrap(),
             all: self.all,
+            retries: self.retries,
             retry_busy: self.retry_busy,
             canaries: self.canaries,
             canary_interval: Duration::from_secs(10),
@@ -175,7 +183,7 @@ async fn our_addresses_are_compared_at_every_depth() {
 /// The rows of endpoints under way are read at their own time, however long the consumer sleeps.
 #[tokio::test(start_paused = true)]
 async fn a_stalled_consumer_delays_starts_and_never_clocks() {
-    let network = Scripted::everywhere(greets_after(2.0));
+    let network = Scripted::everywhere(greets_after(1.5));
     let endpoints = 4096;
     let slots = 64;
     let mut scan = scan(&network, "10.0.0.0/20", slots);
@@ -187,7 +195,7 @@ async fn a_stalled_consumer_delays_starts_and_never_clocks() {
     let mut rows = 0;
     while let Some(row) = scan.next().await {
         let heard = row.greeting_after.unwrap();
-        assert!(heard.abs_diff(Duration::from_secs(2)) < Duration::from_millis(3), "{heard:?}");
+        assert!(heard.abs_diff(Duration::from_millis(1500)) < Duration::from_millis(3), "{heard:?}");
         rows += 1;
     }
     assert_eq!(rows, endpoints);

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::classify::fronting::{Overview, Sweep};
 use crate::observation::Outcome;
-use crate::schedule::{Counts, Finished, Slowed};
+use crate::schedule::{Counts, Finished, Learnt, Patience, Retried, Slowed};
 use crate::target::Ports;
 
 const OUTCOMES: usize = Outcome::ALL.len();
@@ -23,13 +23,16 @@ pub struct Stats {
     canary_hailed: AtomicU64,
     canary_failed: AtomicU64,
     canary_dead: AtomicBool,
+    retried: AtomicU64,
+    answered: AtomicU64,
+    patience: Patience,
     slowed: Mutex<Slowed>,
     sweep: Mutex<Sweep>,
 }
 
 impl Stats {
     /// Of so many endpoints, some of which an earlier run may have done.
-    pub(crate) fn new(total: u64, ports: Ports, before: &Counts) -> Self {
+    pub(crate) fn new(total: u64, ports: Ports, patience: Patience, before: &Counts) -> Self {
         let outcomes = (0..ports.len()).map(|_| Default::default()).collect();
         let stats = Self {
             total,
@@ -41,6 +44,9 @@ impl Stats {
             canary_hailed: before.hailed.into(),
             canary_failed: before.failed.into(),
             canary_dead: false.into(),
+            retried: before.retried.into(),
+            answered: before.answered.into(),
+            patience,
             slowed: Mutex::default(),
             sweep: Mutex::default(),
         };
@@ -91,6 +97,17 @@ impl Stats {
         (self.canary_hailed.load(Ordering::Relaxed), self.canary_failed.load(Ordering::Relaxed))
     }
 
+    /// How many endpoints were tried again because packets may have been lost, and are final, and how many of these
+    /// answered in the end.
+    pub fn retried(&self) -> (u64, u64) {
+        (self.retried.load(Ordering::Relaxed), self.answered.load(Ordering::Relaxed))
+    }
+
+    /// What this run learnt of how long answers take, where it was to learn and there were enough of them.
+    pub fn learnt(&self) -> Option<Learnt> {
+        self.patience.learnt()
+    }
+
     /// Whether nothing was begun because a canary did not answer.
     pub fn is_canary_dead(&self) -> bool {
         self.canary_dead.load(Ordering::Relaxed)
@@ -125,6 +142,16 @@ impl Stats {
         self.missed.fetch_add((finished == Finished::Missed).into(), Ordering::Relaxed);
     }
 
+    pub(crate) fn note_retried(&self, retried: Retried) {
+        self.retried.fetch_add(1, Ordering::Relaxed);
+        self.answered.fetch_add((retried == Retried::Answered).into(), Ordering::Relaxed);
+    }
+
+    /// How long connections may take.
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
     pub(crate) fn note_canary(&self, answered: bool) {
         self.canary_hailed.fetch_add(1, Ordering::Relaxed);
         self.canary_failed.fetch_add((!answered).into(), Ordering::Relaxed);
@@ -141,8 +168,9 @@ impl Stats {
     /// What another run is to go on counting from.
     pub(crate) fn counts(&self) -> Counts {
         let outcomes = self.ports().map(|(port, counts)| (port, counts.iter().map(|(_, count)| *count).collect()));
-        let (hailed, failed) = self.canaries();
-        Counts { done: self.done(), missed: self.missed(), outcomes: outcomes.collect(), hailed, failed }
+        let ((hailed, failed), (retried, answered)) = (self.canaries(), self.retried());
+        let (done, missed) = (self.done(), self.missed());
+        Counts { done, missed, outcomes: outcomes.collect(), hailed, failed, retried, answered }
     }
 
     fn add(&self, port: u16, outcome: Outcome, count: u64) {
@@ -163,24 +191,27 @@ mod tests {
     #[test]
     fn counts_by_port_and_outcome() {
         let ports = Ports::parse("21,25").unwrap();
-        let stats = Stats::new(3, ports.clone(), &Counts::default());
+        let patience = || Patience::new(std::time::Duration::from_secs(4), false);
+        let stats = Stats::new(3, ports.clone(), patience(), &Counts::default());
         stats.begin();
         stats.record(25, Outcome::Greeted, Finished::Done);
         stats.record(25, Outcome::Refused, Finished::No);
         stats.record(21, Outcome::Refused, Finished::No);
         stats.note_canary(false);
+        stats.note_retried(Retried::InVain);
+        stats.note_retried(Retried::Answered);
         stats.end();
         stats.begin();
         let check = |stats: &Stats| {
             assert_eq!((stats.total(), stats.done(), stats.canaries()), (3, 1, (1, 1)));
-            assert_eq!(stats.outcome(Outcome::Refused), 2);
+            assert_eq!((stats.outcome(Outcome::Refused), stats.retried()), (2, (2, 1)));
             let greeted = |counts: [(Outcome, u64); OUTCOMES]| counts[place(Outcome::Greeted)].1;
             let by_port: Vec<_> = stats.ports().map(|(port, counts)| (port, greeted(counts))).collect();
             assert_eq!(by_port, [(21, 0), (25, 1)]);
         };
         check(&stats);
         assert_eq!(stats.in_flight(), 1);
-        let resumed = Stats::new(3, ports, &stats.counts());
+        let resumed = Stats::new(3, ports, patience(), &stats.counts());
         check(&resumed);
         assert_eq!(resumed.in_flight(), 0);
     }

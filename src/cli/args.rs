@@ -17,7 +17,7 @@ use super::explain::ExplainArgs;
 use super::fleet::FleetArgs;
 use super::given::Given;
 use super::report::ReportArgs;
-use super::values::{canary, duration, ehlo_name, limit, resolver, samples};
+use super::values::{ConnectTimeout, canary, connect_timeout, duration, ehlo_name, limit, resolver, samples};
 use super::wordlists::WordlistsArgs;
 
 /// Sweeps address ranges for FTP and mail servers.
@@ -184,9 +184,13 @@ pub(super) struct ScanArgs {
     #[arg(long, value_name = "NUMBER", help_heading = ORDER)]
     pub(super) seed: Option<u64>,
 
-    /// How long a connection may take, as 4, 2.5s or 800ms [default: 4s]
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = PATIENCE)]
-    pub(super) connect_timeout: Option<Duration>,
+    /// How long a connection may take, as 4, 2.5s or 800ms; or auto: 4s at first, then as long as answers show to be enough, but for one endpoint in a hundred [default: 4s]
+    #[arg(long, value_name = "TIME|auto", value_parser = connect_timeout, help_heading = PATIENCE)]
+    pub(super) connect_timeout: Option<ConnectTimeout>,
+
+    /// Try an endpoint up to N times again, two seconds later, where nothing came back or only an error that may pass, such as no neighbour: packets may have been lost [default: 0]
+    #[arg(long, value_name = "N", help_heading = PATIENCE)]
+    pub(super) retries: Option<u32>,
 
     /// How long a TLS handshake may take [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = PATIENCE)]

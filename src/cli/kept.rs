@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hailer::manifest::{Canaries, Endpoints, Manifest, Middleboxes, Output, Settings, counts};
+use hailer::manifest::{Canaries, Endpoints, Manifest, Middleboxes, Output, RetriedEndpoints, Settings, counts};
 use hailer::output::{Timestamp, sync_folder};
 use hailer::{Journal, NamesLog, Stats, Tally};
 
@@ -104,6 +104,8 @@ impl Kept {
             outcomes,
             ports,
             canaries: Canaries::new(stats.canaries()),
+            retried: RetriedEndpoints::new(stats.retried()),
+            connect_timeout: stats.learnt().map(Into::into),
             slowed: stats.slowed().into(),
             fronting: named(&tally.fronting),
             fronts: named(&tally.fronts),

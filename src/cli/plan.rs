@@ -18,6 +18,7 @@ use super::kept::{Facts, Kept, now};
 use super::outputs::Destination;
 use super::resume::Resumed;
 use super::spool::Spool;
+use super::values::ConnectTimeout;
 use super::wordlists;
 
 /// Which rows those are only the order of the file tells.
@@ -141,7 +142,11 @@ pub(super) fn settings(args: &ScanArgs) -> Result<Config, Failure> {
     let default = Config::default();
     Ok(Config {
         concurrency: args.concurrency,
-        connect_timeout: args.connect_timeout.unwrap_or(default.connect_timeout),
+        connect_timeout: match args.connect_timeout {
+            Some(ConnectTimeout::Fixed(time)) => time,
+            Some(ConnectTimeout::Auto) | None => default.connect_timeout,
+        },
+        learn_connect_timeout: args.connect_timeout == Some(ConnectTimeout::Auto),
         tls_timeout: args.tls_timeout.unwrap_or(default.tls_timeout),
         mail_greeting_timeout: args.greeting_timeout.unwrap_or(default.mail_greeting_timeout),
         ftp_greeting_timeout: args.greeting_timeout.unwrap_or(default.ftp_greeting_timeout),
@@ -168,6 +173,7 @@ pub(super) fn settings(args: &ScanArgs) -> Result<Config, Failure> {
         rate: args.rate,
         per_prefix: args.per_prefix,
         per_host: args.per_host.unwrap_or(default.per_host),
+        retries: args.retries.unwrap_or(default.retries),
         retry_busy: args.retry_busy.unwrap_or(default.retry_busy),
         canaries: args.canary.clone(),
         resolvers: args.resolver.clone(),

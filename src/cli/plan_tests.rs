@@ -30,6 +30,8 @@ fn settings_reach_the_configuration() {
     let table: &[(&str, Change)] = &[
         ("10.0.0.1", |_| {}),
         ("10.0.0.1 --connect-timeout 2.5s", |config| config.connect_timeout = Duration::from_millis(2500)),
+        ("10.0.0.1 --connect-timeout auto", |config| config.learn_connect_timeout = true),
+        ("10.0.0.1 --retries 2", |config| config.retries = 2),
         ("10.0.0.1 --tls-timeout 800ms", |config| config.tls_timeout = Duration::from_millis(800)),
         ("10.0.0.1 --greeting-timeout 7", |config| {
             config.mail_greeting_timeout = Duration::from_secs(7);

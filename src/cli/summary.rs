@@ -68,6 +68,19 @@ impl Summary<'_> {
         if done_before > 0 {
             writeln!(text, "middleboxes are told of this run alone; `hailer report FILE` tells of all rows")?;
         }
+        let (retried, answered) = stats.retried();
+        if retried > 0 {
+            let noun = if retried == 1 { "endpoint" } else { "endpoints" };
+            writeln!(
+                text,
+                "tried again: {} {noun}, {} of which answered then",
+                HumanCount(retried),
+                HumanCount(answered)
+            )?;
+        }
+        if let Some(learnt) = stats.learnt() {
+            writeln!(text, "{learnt}")?;
+        }
         slowed(text, stats)?;
         if let Some(canaries) = Canaries::new(stats.canaries()) {
             writeln!(text, "{canaries}")?;

@@ -68,6 +68,23 @@ pub(super) fn duration(word: &str) -> Result<Duration, String> {
         .ok_or_else(|| "write a time from 1ms to 3600s, as 4, 2.5s or 800ms".to_owned())
 }
 
+/// How long a connection may take, as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ConnectTimeout {
+    /// As long as this.
+    Fixed(Duration),
+    /// As long as answers show to be enough.
+    Auto,
+}
+
+/// A time, or `auto`.
+pub(super) fn connect_timeout(word: &str) -> Result<ConnectTimeout, String> {
+    match word {
+        "auto" => Ok(ConnectTimeout::Auto),
+        _ => duration(word).map(ConnectTimeout::Fixed).map_err(|words| format!("{words}, or auto")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,13 +141,20 @@ mod tests {
     }
 
     #[test]
+    fn times_that_may_be_learnt() {
+        assert_eq!(connect_timeout("auto"), Ok(ConnectTimeout::Auto));
+        assert_eq!(connect_timeout("2.5s"), Ok(ConnectTimeout::Fixed(Duration::from_millis(2500))));
+        assert!(connect_timeout("Auto").unwrap_err().ends_with("or auto"));
+    }
+
+    #[test]
     fn durations() {
         let table = [("4", 4000), ("2.5s", 2500), ("800ms", 800), ("0.5", 500), ("3600", 3_600_000)];
         for (word, millis) in table {
             assert_eq!(duration(word), Ok(Duration::from_millis(millis)), "{word}");
         }
         for word in ["", "s", "-1", "+1", "1e3", "inf", "0", "3601", "4m", "4 s"] {
-            assert!(duration(word).is_err(), "{word}");
+            assert!(duration(word).is_err() && connect_timeout(word).is_err(), "{word}");
         }
     }
 }

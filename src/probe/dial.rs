@@ -12,7 +12,8 @@ use super::log::Log;
 use super::network::{self, Failure, How, Network, Stream};
 use super::peer::{Link, Peer};
 use crate::notice::Notice;
-use crate::observation::{Event, Outcome};
+use crate::observation::{Again, Event, Outcome};
+use crate::schedule::Allowance;
 
 /// How long we wait for sockets, ports or memory to come free before trying again: somewhat more than the minute for
 /// which a port is kept after its connection (RFC 9293 §3.6.1, TIME-WAIT; Linux takes 60 s).
@@ -58,6 +59,8 @@ impl<S: Stream> Dialled<S> {
 pub(super) struct NoConnection {
     pub(super) outcome: Outcome,
     pub(super) detail: Option<String>,
+    /// Why another try may come to more, where it may.
+    pub(super) again: Option<Again>,
 }
 
 impl fmt::Display for NoConnection {
@@ -81,25 +84,34 @@ pub(super) struct Purpose {
 
 /// Which connection of a probe it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(crate) enum Turn {
     /// The one that the schedule has let through.
     First,
+    /// The same once more, after it had to make room: it has a seat.
+    Seated,
+    /// One to what is known to answer, which the schedule has let through as well.
+    Known,
     /// Another, for which the rate has to be asked.
     Further,
 }
 
+impl Turn {
+    /// Whether it is about an endpoint of the order, of which nothing may be known yet.
+    pub(super) const fn is_of_the_order(self) -> bool {
+        match self {
+            Self::First | Self::Seated => true,
+            Self::Known | Self::Further => false,
+        }
+    }
+}
+
 impl<N: Network> Prober<N> {
     /// None where a request to stop came before its turn.
-    pub(super) async fn dial(
-        &self,
-        to: SocketAddr,
-        purpose: Purpose,
-        log: &Log,
-    ) -> Option<Dialled<N::Stream>> {
+    pub(super) async fn dial(&self, to: SocketAddr, purpose: Purpose, log: &Log) -> Option<Dialled<N::Stream>> {
         if self.neighbours.is_broadcast(to.ip()) {
             // The system would refuse as if there were no route; but this was tried as far as it ever can be.
             let detail = Some("a broadcast address, which no connection can be made to".to_owned());
-            let result = Err(NoConnection { outcome: Outcome::Unreachable, detail });
+            let result = Err(NoConnection { outcome: Outcome::Unreachable, detail, again: None });
             return Some(Dialled { time: SystemTime::now(), begun: Instant::now(), attempts: 0, result });
         }
         if purpose.turn == Turn::Further {
@@ -113,14 +125,19 @@ impl<N: Network> Prober<N> {
                 return None;
             }
             let (time, begun) = (SystemTime::now(), Instant::now());
+            // The system sends SYNs as long as the socket is there, so that our deadline ends them. TCP_USER_TIMEOUT would end them
+            // as well, 10 to 60 ms later, and would have to be taken back on what stands; TCP_SYNCNT does not count the first
+            // four where Linux (6.5) sends them a second apart. Neither is worth its system call.
+            let allowance = self.agenda.stats().patience().allow(to, !purpose.turn.is_of_the_order());
             let how = How {
-                deadline: begun + self.settings.connect_timeout,
+                deadline: begun + allowance.length,
                 nodelay: purpose.may_be_secured,
                 // The permit is to be given back as soon as it stands.
                 listens: purpose.listens && permit.is_none(),
             };
             let tried = self.network.connect(to, how).await;
             drop(permit);
+            self.learn(allowance, begun, &tried);
             attempts += 1;
             if let Err(Failure::Local(error)) = &tried {
                 if network::is_exhaustion(error) {
@@ -148,6 +165,19 @@ impl<N: Network> Prober<N> {
                 Err(failure) => Event::NotConnected(failure.to_string().into()),
             });
             return Some(Dialled { time, begun, attempts, result });
+        }
+    }
+
+    /// How long an answer took tells how long others may.
+    fn learn(&self, allowance: Allowance, begun: Instant, tried: &Result<N::Stream, Failure>) {
+        let patience = self.agenda.stats().patience();
+        if !patience.learns() {
+            return;
+        }
+        match tried {
+            Ok(stream) => patience.learn(allowance, Dialled::connect(begun, stream), true),
+            Err(Failure::Refused | Failure::Reset) => patience.learn(allowance, begun.elapsed(), false),
+            Err(Failure::Unreachable(..) | Failure::Timeout | Failure::Local(_)) => {}
         }
     }
 
@@ -203,13 +233,16 @@ fn pause(error: &std::io::Error, done: usize) -> Option<Duration> {
 }
 
 fn no_connection(failure: Failure) -> NoConnection {
-    let (outcome, detail) = match failure {
-        Failure::Refused => (Outcome::Refused, None),
-        Failure::Reset => (Outcome::Reset, None),
-        Failure::Timeout => (Outcome::Timeout, None),
-        Failure::Unreachable(Some(icmp), _) => (Outcome::Unreachable, Some(icmp.to_string())),
-        Failure::Unreachable(None, error) => (Outcome::Unreachable, Some(network::describe(&error))),
-        Failure::Local(error) => (Outcome::LocalError, Some(network::describe(&error))),
+    let (outcome, detail, again) = match failure {
+        Failure::Refused => (Outcome::Refused, None, None),
+        Failure::Reset => (Outcome::Reset, None, None),
+        Failure::Timeout => (Outcome::Timeout, None, Some(Again::Lost)),
+        Failure::Unreachable(Some(icmp), _) => {
+            (Outcome::Unreachable, Some(icmp.to_string()), icmp.may_pass().then_some(Again::Lost))
+        }
+        // Where nothing tells which error it was, it may be one that passes.
+        Failure::Unreachable(None, error) => (Outcome::Unreachable, Some(network::describe(&error)), Some(Again::Lost)),
+        Failure::Local(error) => (Outcome::LocalError, Some(network::describe(&error)), None),
     };
-    NoConnection { outcome, detail }
+    NoConnection { outcome, detail, again }
 }

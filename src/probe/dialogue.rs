@@ -19,6 +19,7 @@ use super::network::{Network, Stream};
 use super::peer::{Heard, Peer, Talk};
 use super::reply::{Progress, ReplyReader};
 use super::secure::Door;
+use super::wait::Wait;
 use super::{Prober, Visit, protocol};
 use crate::config::Depth;
 use crate::observation::{Dialogue, Event, Observation, Outcome, Protocol, Reply, TlsFacts, TlsUse};
@@ -84,7 +85,8 @@ impl<N: Network> Prober<N> {
                 return Err(talk);
             }
         };
-        self.hear_greeting(&mut peer, Instant::now(), observation).await;
+        let wait = Wait::to_the_end(Instant::now(), self.patience(observation.service));
+        self.hear_greeting(&mut peer, wait, observation).await;
         if observation.outcome == Outcome::OtherProtocol && observation.protocol.is_none() {
             observation.protocol = protocol::name(peer.received().bytes());
         }
@@ -124,7 +126,8 @@ impl<N: Network> Prober<N> {
             visit.place.service,
             Outcome::Silent,
         );
-        self.hear_greeting(peer, peer.ready(), &mut again).await;
+        let wait = Wait::to_the_end(peer.ready(), self.patience(visit.place.service));
+        self.hear_greeting(peer, wait, &mut again).await;
         match again.code {
             Some(READY) => {}
             Some(code) => return Err(format!("greeted with {code}").into()),

@@ -20,6 +20,17 @@ pub(crate) struct IcmpError {
     pub(crate) own: bool,
 }
 
+impl IcmpError {
+    /// Whether TCP would pass over it and go on: it may come of a lost packet, or pass with the next route (RFC 1122
+    /// §4.2.3.9, RFC 5461 §2.1 for ICMPv6).
+    pub(crate) const fn may_pass(self) -> bool {
+        matches!(
+            (self.v6, self.kind, self.code),
+            (false, 3, 0 | 1 | 5) | (false, 11, _) | (true, 1, 0 | 3) | (true, 3, _)
+        )
+    }
+}
+
 impl fmt::Display for IcmpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, code, v6, from, own } = *self;
@@ -156,5 +167,14 @@ mod tests {
         for (error, words) in table {
             assert_eq!(error.to_string(), words);
         }
+    }
+
+    #[test]
+    fn passing_errors() {
+        let icmp = |v6, kind, code| IcmpError { kind, code, v6, from: None, own: false };
+        let passing = [(false, 3, 0), (false, 3, 1), (false, 11, 0), (true, 1, 0), (true, 1, 3), (true, 3, 0)];
+        let lasting = [(false, 3, 2), (false, 3, 3), (false, 3, 13), (true, 1, 1), (true, 1, 4), (true, 4, 1)];
+        assert!(passing.iter().all(|(v6, kind, code)| icmp(*v6, *kind, *code).may_pass()));
+        assert!(!lasting.iter().any(|(v6, kind, code)| icmp(*v6, *kind, *code).may_pass()));
     }
 }

@@ -31,14 +31,16 @@ mod secure;
 pub(crate) mod tests;
 mod tls;
 mod uplink;
+mod wait;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, timeout_at};
 
 pub use self::certificate::Roots;
 pub(crate) use self::certificate::{Anchors, Certificates};
+pub(crate) use self::dial::Turn;
 pub(crate) use self::farewell::Parting;
 pub use self::identity::is_ehlo_name;
 pub(crate) use self::identity::machine_name;
@@ -49,14 +51,15 @@ use self::network::Stream;
 pub(crate) use self::tls::TlsClient;
 pub(crate) use self::uplink::Uplink;
 
-use self::dial::{Dialled, NoConnection, Purpose, Turn};
+use self::dial::{Dialled, NoConnection, Purpose};
 use self::greeting::{GreetingReader, State};
 use self::log::Log;
 use self::peer::{Heard, Link, Peer, is_reset};
 use self::secure::is_to_be_asked_for_old_tls;
+use self::wait::{GoOn, Wait};
 use crate::config::{Depth, Leave};
-use crate::observation::{End, Ending, Event, Observation, Outcome, Protocol, Service, TlsUse};
-use crate::schedule::Agenda;
+use crate::observation::{Again, End, Ending, Event, Observation, Outcome, Protocol, Service, TlsUse};
+use crate::schedule::{Agenda, Seat};
 use crate::target::Place;
 
 /// A peer that says more than this without ending its greeting is not listened to any longer.
@@ -68,7 +71,6 @@ const FOREIGN_REST: Duration = Duration::from_secs(1);
 /// How long a probe waits, and how it leaves.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    pub(crate) connect_timeout: Duration,
     pub(crate) tls_timeout: Duration,
     pub(crate) mail_greeting_timeout: Duration,
     pub(crate) ftp_greeting_timeout: Duration,
@@ -93,9 +95,15 @@ struct Visit<'a> {
     ask: Ask,
     log: Log,
     turn: Turn,
+    /// Leave to be silent for long, once it was needed.
+    seat: OnceLock<Seat>,
 }
 
-impl Visit<'_> {
+impl<'a> Visit<'a> {
+    fn new(place: &'a Place, ask: Ask, log: Log, turn: Turn) -> Self {
+        Self { place, ask, log, turn, seat: OnceLock::new() }
+    }
+
     /// What its first connection is for.
     fn purpose(&self) -> Purpose {
         let is_secure = self.place.service.is_implicit_tls();
@@ -121,7 +129,12 @@ pub(crate) struct Prober<N> {
 
 /// How listening for a greeting ended.
 enum Ended {
-    Reply { code: u16, len: usize },
+    /// We have to make room for others.
+    NoSeat,
+    Reply {
+        code: u16,
+        len: usize,
+    },
     Foreign,
     Fin,
     Broken(std::io::Error),
@@ -132,21 +145,21 @@ enum Ended {
 impl<N: Network> Prober<N> {
     /// What answers at one endpoint; none if it was not begun. The row is final when this returns; the connection may
     /// still have to be seen out, which is [`Parting::see_out`]'s.
-    pub(crate) async fn probe(&self, place: &Place) -> Option<(Observation, Option<Parting<N::Stream>>)> {
+    pub(crate) async fn probe(&self, place: &Place, turn: Turn) -> Option<(Observation, Option<Parting<N::Stream>>)> {
         let log = Log::new(self.settings.transcript);
-        self.visit(Visit { place, ask: self.settings.ask, log, turn: Turn::First }).await
+        self.visit(Visit::new(place, self.settings.ask, log, turn)).await
     }
 
     /// The same once more, on a connection for which the rate is asked, to see whether the same server answers: no guest,
     /// no hello of the past, no transcript.
     pub(crate) async fn sample(&self, place: &Place) -> Option<(Observation, Option<Parting<N::Stream>>)> {
         let ask = Ask { anonymous: false, ..self.settings.ask };
-        self.visit(Visit { place, ask, log: Log::default(), turn: Turn::Further }).await
+        self.visit(Visit::new(place, ask, Log::default(), Turn::Further)).await
     }
 
     /// What answers where nothing is asked for but the greeting.
     pub(crate) async fn hail(&self, place: &Place) -> Option<(Observation, Option<Parting<N::Stream>>)> {
-        self.visit(Visit { place, ask: Ask::default(), log: Log::default(), turn: Turn::First }).await
+        self.visit(Visit::new(place, Ask::default(), Log::default(), Turn::Known)).await
     }
 
     async fn visit(&self, visit: Visit<'_>) -> Option<(Observation, Option<Parting<N::Stream>>)> {
@@ -160,7 +173,7 @@ impl<N: Network> Prober<N> {
             // The larger part of a probe's state begins here and is needed only where something stands to be talked to.
             parting = self.converse(peer, &visit, &mut observation).await;
         }
-        let is_whole = visit.turn == Turn::First && visit.ask.depth == Depth::Tls;
+        let is_whole = visit.turn.is_of_the_order() && visit.ask.depth == Depth::Tls;
         if is_whole && is_to_be_asked_for_old_tls(&observation) {
             if let Some(parting) = parting.take() {
                 Box::pin(parting.see_out()).await;
@@ -190,16 +203,22 @@ impl<N: Network> Prober<N> {
                 let connect = Dialled::connect(dialled.begun, &stream);
                 observation.connect = Some(connect);
                 if visit.place.service.is_implicit_tls() {
-                    return Box::pin(self.begin_with_tls(stream, dialled.begun, visit, observation)).await;
+                    let secured = Box::pin(self.begin_with_tls(stream, dialled.begun, visit, observation));
+                    let secured = self.wait(visit, Instant::now(), self.settings.tls_timeout).over(secured).await;
+                    if secured.is_none() {
+                        observation.again = Some(Again::CutShort);
+                    }
+                    return secured.flatten();
                 }
                 Some(Peer::new(Link::Plain(stream), dialled.begun, dialled.begun + connect, visit.log.clone()))
             }
-            Err(NoConnection { outcome, detail }) => {
+            Err(NoConnection { outcome, detail, again }) => {
                 if outcome == Outcome::Reset {
                     observation.ending = Some(Ending { how: End::Reset, at: dialled.begun.elapsed() });
                 }
                 observation.outcome = outcome;
                 observation.detail = detail.map(Into::into);
+                observation.again = again;
                 None
             }
         }
@@ -212,8 +231,11 @@ impl<N: Network> Prober<N> {
         visit: &Visit<'_>,
         observation: &mut Observation,
     ) -> Option<Parting<N::Stream>> {
-        let ready = peer.ready();
-        self.hear_greeting(&mut peer, ready, observation).await;
+        let wait = self.wait(visit, peer.ready(), self.patience(observation.service));
+        self.hear_greeting(&mut peer, wait, observation).await;
+        if observation.again.is_some() {
+            return None;
+        }
         if visit.ask.depth > Depth::Greeting || visit.ask.anonymous {
             peer = match Box::pin(self.go_deeper(peer, visit, observation)).await {
                 Ok(peer) => peer,
@@ -240,15 +262,14 @@ impl<N: Network> Prober<N> {
     }
 
     /// Waits for the greeting and writes down how that ended.
-    async fn hear_greeting(&self, peer: &mut Peer<N::Stream>, ready: Instant, observation: &mut Observation) {
-        let patience = self.patience(observation.service);
-        let ended = listen(peer, ready + patience).await;
+    async fn hear_greeting(&self, peer: &mut Peer<N::Stream>, wait: Wait<'_>, observation: &mut Observation) {
+        let ended = listen(peer, wait).await;
         match ended {
             Ended::Reply { code, len } if !protocol::is_news(code, peer.received().bytes()) => {
                 observation.outcome = Outcome::Greeted;
                 observation.code = Some(code);
                 observation.greeting_len = len.min(peer.received().bytes().len());
-                observation.greeting_after = Some(ready.elapsed());
+                observation.greeting_after = Some(wait.begun.elapsed());
                 let early = peer.received().bytes()[observation.greeting_len..].to_vec();
                 peer.set_early(early);
             }
@@ -257,12 +278,13 @@ impl<N: Network> Prober<N> {
                 observation.protocol = Some(Protocol::Nntp);
             }
             Ended::Foreign => {
-                hear_rest(peer, ready + patience).await;
+                hear_rest(peer, wait.end).await;
                 observation.outcome = Outcome::OtherProtocol;
                 observation.protocol = protocol::name(peer.received().bytes());
             }
             Ended::Fin => observation.outcome = Outcome::Closed,
             Ended::Deadline => observation.outcome = Outcome::Silent,
+            Ended::NoSeat => observation.again = Some(Again::CutShort),
             Ended::TooMuch => {
                 observation.outcome = Outcome::Silent;
                 observation.detail = Some("no end of the greeting after 1 MiB".into());
@@ -281,7 +303,7 @@ impl<N: Network> Prober<N> {
 }
 
 /// Listens until the greeting is complete or cannot become so.
-async fn listen<S: Stream>(peer: &mut Peer<S>, deadline: Instant) -> Ended {
+async fn listen<S: Stream>(peer: &mut Peer<S>, mut wait: Wait<'_>) -> Ended {
     let mut greeting = GreetingReader::default();
     // What was said in place of a handshake.
     let mut state = greeting.read(peer.received().bytes());
@@ -292,14 +314,18 @@ async fn listen<S: Stream>(peer: &mut Peer<S>, deadline: Instant) -> Ended {
             State::Complete { code, len } => return Ended::Reply { code, len },
             State::Foreign => return Ended::Foreign,
         }
-        state = match timeout_at(deadline, peer.hear(|bytes| greeting.read(bytes))).await {
+        state = match timeout_at(wait.until, peer.hear(|bytes| greeting.read(bytes))).await {
             Ok(Heard::Bytes(state)) => state,
             Ok(Heard::End) => break Ended::Fin,
             Ok(Heard::Broken(error)) => break Ended::Broken(error),
-            Err(_) => {
-                peer.log().note(|| Event::GaveUp);
-                break Ended::Deadline;
-            }
+            Err(_) => match wait.go_on() {
+                GoOn::Yes => State::Waiting,
+                GoOn::NoSeat => return Ended::NoSeat,
+                GoOn::NoTime => {
+                    peer.log().note(|| Event::GaveUp);
+                    break Ended::Deadline;
+                }
+            },
         };
     };
     // A preliminary reply is a complete one, whatever befell what should have followed it.

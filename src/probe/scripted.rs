@@ -49,6 +49,8 @@ pub(crate) enum Connect {
     Refused,
     Reset,
     Unreachable,
+    /// Nobody on the attached network has the address.
+    NoNeighbour,
     /// Nothing ever comes back.
     Dark,
     /// No descriptor is free.
@@ -245,8 +247,9 @@ impl Scripted {
             Connect::ExhaustedTwice if tries > 2 => {}
             Connect::Refused => return Err(Failure::Refused),
             Connect::Reset => return Err(Failure::Reset),
-            Connect::Unreachable => {
-                let icmp = IcmpError { kind: 3, code: 13, v6: false, from: Some(to.ip()), own: false };
+            Connect::Unreachable | Connect::NoNeighbour => {
+                let own = script.connect == Connect::NoNeighbour;
+                let icmp = IcmpError { kind: 3, code: if own { 1 } else { 13 }, v6: false, from: Some(to.ip()), own };
                 return Err(Failure::Unreachable(Some(icmp), io::Error::from_raw_os_error(nix::libc::EHOSTUNREACH)));
             }
             Connect::Dark => pending().await,

@@ -10,7 +10,7 @@ use super::*;
 use crate::classify::Classifier;
 use crate::config::Config;
 use crate::observation::{Legacy, Service};
-use crate::schedule::{Checkpoint, Order, Pace, Setup, Shard};
+use crate::schedule::{Checkpoint, Order, Pace, Patience, Setup, Shard};
 use crate::target::{Family, Ports, Targets};
 
 /// A script, whom it plays, and what must come of it.
@@ -104,7 +104,6 @@ pub(crate) fn prober(network: Scripted, leave: Leave) -> Prober<Scripted> {
         tls: TlsClient::new(Arc::new(Certificates::new(Anchors::read(&Roots::Public).unwrap()))),
         neighbours: Neighbours::new(Vec::new()),
         settings: Settings {
-            connect_timeout: config.connect_timeout,
             tls_timeout: config.tls_timeout,
             mail_greeting_timeout: config.mail_greeting_timeout,
             ftp_greeting_timeout: config.ftp_greeting_timeout,
@@ -124,7 +123,15 @@ fn agenda() -> Arc<Agenda> {
     builder.add("192.0.2.1:1=ftp").unwrap();
     let targets = builder.build(&Ports::default(), Family::Any).unwrap();
     let order = Order::new(targets.len(), 0, Shard::WHOLE);
-    let setup = Setup { targets, order, pace: Pace::default(), slots: 1, retries: false, from: Checkpoint::default() };
+    let setup = Setup {
+        targets,
+        order,
+        pace: Pace::default(),
+        slots: 1,
+        retries: false,
+        patience: Patience::new(Config::default().connect_timeout, false),
+        from: Checkpoint::default(),
+    };
     Agenda::new(setup).0
 }
 
@@ -152,7 +159,7 @@ async fn play(what: &str, scene: Scene) {
         Place { name: scene.name.map(Into::into), via: None, ip: "192.0.2.1".parse().unwrap(), port: 1, service };
 
     let begun = Instant::now();
-    let (mut row, parting) = prober.probe(&place).await.expect(what);
+    let (mut row, parting) = prober.probe(&place, Turn::First).await.expect(what);
     let row_at = begun.elapsed();
     Classifier::builtin().classify(&mut row);
     if let Some(parting) = parting {

@@ -86,7 +86,7 @@ impl Stream for Observations {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Observation>> {
         match self.rows.poll_recv(cx) {
             Poll::Ready(Some((ticket, row))) => {
-                self.handed_out.push(Done { ticket, port: row.port, outcome: row.outcome });
+                self.handed_out.push(Done::of(ticket, &row));
                 if self.handed_out.len() >= SETTLED_AT_ONCE {
                     self.settle();
                 }

@@ -4,6 +4,7 @@
 //! behind it, so that thousands of idle slots cost one timer.
 
 mod guards;
+mod seats;
 mod work;
 
 use std::collections::VecDeque;
@@ -16,12 +17,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep_until;
 
-pub(crate) use self::guards::{Held, Pause, Underway};
-pub(crate) use self::work::{Done, Named, Task, Work};
+pub(crate) use self::guards::{Held, Pause, Seat, Underway};
+pub(crate) use self::work::{Done, Named, Retried, Task, Work};
+
+use self::seats::{Room, Seats};
 
 use super::ledger::{Checkpoint, Ledger, Position, Ticket};
 use super::order::Order;
 use super::pacer::{Next, Pace, Pacer};
+use super::patience::Patience;
 use super::stop::Stop;
 use crate::notice::Notice;
 use crate::observation::Outcome;
@@ -58,7 +62,7 @@ pub(crate) struct Agenda {
     notices: mpsc::Sender<Notice>,
     /// How many slots there are at most.
     slots: usize,
-    /// Whether endpoints that are busy are tried again, so that what is under way may come back.
+    /// Whether endpoints are tried again, so that what is under way may come back.
     retries: bool,
     state: Mutex<State>,
     /// Whether any network was ever slowed down; where none was, good news is no news.
@@ -75,6 +79,7 @@ struct State {
     order: Order,
     ledger: Ledger,
     pacer: Pacer<Task>,
+    seats: Seats,
     in_flight: usize,
     /// Names whose turn to be looked up has not come.
     names: VecDeque<Named>,
@@ -103,20 +108,22 @@ pub(crate) struct Setup {
     pub(crate) order: Order,
     pub(crate) pace: Pace,
     pub(crate) slots: usize,
-    /// Whether endpoints that are busy are tried again.
+    /// Whether endpoints are tried again that are busy, or that nothing came back from.
     pub(crate) retries: bool,
+    pub(crate) patience: Patience,
     pub(crate) from: Checkpoint,
 }
 
 impl Agenda {
     /// What people are to be told comes out of the other end.
     pub(crate) fn new(setup: Setup) -> (Arc<Self>, mpsc::Receiver<Notice>) {
-        let Setup { targets, order, pace, slots, retries, from } = setup;
-        let stats = Stats::new(order.len(), targets.ports().clone(), from.counts());
+        let Setup { targets, order, pace, slots, retries, patience, from } = setup;
+        let stats = Stats::new(order.len(), targets.ports().clone(), patience, from.counts());
         let state = State {
             ledger: Ledger::new(order.len(), from),
             order,
             pacer: Pacer::new(pace, WAITING, now()),
+            seats: Seats::default(),
             in_flight: 0,
             names: VecDeque::new(),
             resolving: 0,
@@ -202,6 +209,7 @@ impl Agenda {
         if let Some(step) = self.next_name(&mut state) {
             return step;
         }
+        state.call_back();
         for _ in 0..DRAWN_AT_ONCE {
             match state.pacer.take(now) {
                 Next::Start(ip, task) => return self.start(&mut state, ip, task),
@@ -234,7 +242,7 @@ impl Agenda {
             return self.next_name(state);
         };
         let place = Place { name: None, via: None, ip, port, service };
-        let task = Task { ticket: Ticket { position, part: 0 }, place, earlier: None, busy: 0 };
+        let task = Task::fresh(Ticket { position, part: 0 }, place);
         if state.pacer.try_start(ip, now) {
             return Some(self.start(state, ip, task));
         }
@@ -249,17 +257,20 @@ impl Agenda {
         }
         let named = state.names.pop_front()?;
         state.resolving += 1;
-        Some(Step::Do(Work::Resolve(self.underway(state, None), named)))
+        Some(Step::Do(Work::Resolve(self.underway(state, None, false), named)))
     }
 
     fn start(self: &Arc<Self>, state: &mut State, ip: IpAddr, task: Task) -> Step {
-        Step::Do(Work::Probe(self.underway(state, Some(ip)), task))
+        if task.has_seat {
+            state.seats.begin();
+        }
+        Step::Do(Work::Probe(self.underway(state, Some(ip), task.has_seat), task))
     }
 
-    fn underway(self: &Arc<Self>, state: &mut State, host: Option<IpAddr>) -> Underway {
+    fn underway(self: &Arc<Self>, state: &mut State, host: Option<IpAddr>, has_seat: bool) -> Underway {
         state.in_flight += 1;
         self.stats.begin();
-        Underway { agenda: Arc::clone(self), host }
+        Underway { agenda: Arc::clone(self), host, has_seat }
     }
 
     /// What a name led to; each address that is not done is to be put, each other part finished.
@@ -273,6 +284,22 @@ impl Agenda {
         self.changed.notify_one();
     }
 
+    /// Leave for a connection that stands to go on saying nothing; none where it has to make room for others. The endpoint
+    /// is then to be put back.
+    pub(crate) fn seat(self: &Arc<Self>) -> Option<Seat> {
+        let mut state = self.lock();
+        let room = state.room();
+        // A stop leaves who is under way what time there is.
+        let room = Room { fresh: room.fresh && !self.stop.is_asked(), ..room };
+        state.seats.ask(room).then(|| Seat(Arc::clone(self)))
+    }
+
+    /// Puts back an endpoint that had to make room.
+    pub(crate) fn put_back(&self, task: Task) {
+        self.lock().seats.put_back(task);
+        self.changed.notify_one();
+    }
+
     /// An endpoint without a row is done.
     pub(crate) fn finish(&self, done: Done) {
         self.finish_all([done]);
@@ -281,9 +308,12 @@ impl Agenda {
     /// Rows have reached whoever takes them.
     pub(crate) fn finish_all(&self, all: impl IntoIterator<Item = Done>) {
         let mut state = self.lock();
-        for Done { ticket, port, outcome } in all {
+        for Done { ticket, port, outcome, retried } in all {
             let finished = state.ledger.finish(ticket, outcome == Outcome::LocalError);
             self.stats.record(port, outcome, finished);
+            if let Some(retried) = retried {
+                self.stats.note_retried(retried);
+            }
         }
     }
 
@@ -297,8 +327,9 @@ impl Agenda {
     /// What else waits stays undone.
     pub(crate) fn give_up_busy(&self) -> Vec<Task> {
         let mut state = self.lock();
+        let put_back: Vec<_> = state.seats.drain().collect();
         let waiting = state.pacer.drain_waiting().into_iter().map(|(_, task)| task);
-        waiting.filter(|task| task.earlier.is_some()).collect()
+        waiting.chain(put_back).filter(|task| task.earlier.is_some()).collect()
     }
 
     /// Waits until one more connection to a host that is held already may be made; none where a request to stop comes
@@ -416,6 +447,23 @@ impl State {
         }
     }
 
+    /// What seats are counted by. What was called, or waits for a time, is not fresh.
+    fn room(&self) -> Room {
+        let fresh = !self.ledger.all_begun() || !self.names.is_empty() || self.pacer.lined_up() > self.seats.called();
+        Room { slots: self.allowed, full: self.in_flight >= self.allowed, fresh }
+    }
+
+    /// Lets those who were put back wait for their turn, before others of their networks, as far as there are seats.
+    fn call_back(&mut self) {
+        if self.seats.is_empty() {
+            return;
+        }
+        let room = self.room();
+        while let Some(task) = self.seats.call(room) {
+            self.pacer.put_first(task.place.ip, task);
+        }
+    }
+
     /// Whether another endpoint may be drawn, which may have to wait.
     fn has_room(&self) -> bool {
         self.pacer.has_room() && self.names.len() < NAMES_WAITING
@@ -423,13 +471,16 @@ impl State {
 
     /// Whether nothing is left to be begun and nothing is under way.
     fn is_all_done(&self) -> bool {
-        self.in_flight == 0 && self.ledger.all_begun() && self.pacer.waiting() == 0 && self.names.is_empty()
+        self.in_flight == 0 && self.nothing_waits()
     }
 
     /// Whether nothing can come any more.
     fn is_over(&self, retries: bool) -> bool {
-        let nothing_waits = self.ledger.all_begun() && self.pacer.waiting() == 0 && self.names.is_empty();
-        nothing_waits && self.resolving == 0 && !(retries && self.in_flight > 0)
+        self.nothing_waits() && self.resolving == 0 && !(retries && self.in_flight > 0)
+    }
+
+    fn nothing_waits(&self) -> bool {
+        self.ledger.all_begun() && self.pacer.waiting() == 0 && self.names.is_empty() && self.seats.is_empty()
     }
 }
 

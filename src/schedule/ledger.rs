@@ -35,6 +35,11 @@ pub(crate) struct Counts {
     pub(crate) outcomes: Vec<(u16, Vec<u64>)>,
     pub(crate) hailed: u64,
     pub(crate) failed: u64,
+    /// Endpoints that were tried again because packets may have been lost, and those of them that answered.
+    #[serde(default)]
+    pub(crate) retried: u64,
+    #[serde(default)]
+    pub(crate) answered: u64,
 }
 
 impl Checkpoint {
@@ -93,7 +98,9 @@ impl Counts {
     fn are_sound(&self) -> bool {
         let mut all = self.outcomes.iter().flat_map(|(_, counts)| counts);
         let sum = all.try_fold(0u64, |sum, count| sum.checked_add(*count));
-        sum.is_some_and(|sum| sum <= u64::MAX / 2) && self.failed <= self.hailed && self.hailed <= u64::MAX / 2
+        let pairs = [(self.failed, self.hailed), (self.answered, self.retried)];
+        sum.is_some_and(|sum| sum <= u64::MAX / 2)
+            && pairs.iter().all(|(part, whole)| part <= whole && *whole <= u64::MAX / 2)
     }
 }
 
@@ -318,10 +325,10 @@ mod tests {
             next: 9,
             unfinished: vec![1, 4],
             partly: vec![partly(2, 2, &[1]), partly(8, 3, &[0, 2])],
-            counts: Counts { done: 5, missed: 0, outcomes: vec![(25, vec![3, 4])], hailed: 2, failed: 1 },
+            counts: Counts { done: 5, outcomes: vec![(25, vec![3, 4])], hailed: 2, failed: 1, ..Counts::default() },
         };
         assert!(sound.is_sound() && Checkpoint::default().is_sound());
-        let table: [(&str, Change); 15] = [
+        let table: [(&str, Change); 16] = [
             ("twice", |it| it.unfinished = vec![4, 4]),
             ("descending", |it| it.unfinished = vec![4, 1]),
             ("never begun", |it| it.unfinished = vec![1, 9]),
@@ -337,6 +344,7 @@ mod tests {
             ("nothing begun", |it| it.next = 0),
             ("huge counts", |it| it.counts.outcomes.push((25, vec![u64::MAX]))),
             ("more failed than hailed", |it| it.counts.failed = 3),
+            ("more answered than were retried", |it| it.counts.answered = 1),
         ];
         for (what, change) in table {
             let mut forged = sound.clone();

@@ -57,7 +57,7 @@ const fn mask(bits: u32) -> u64 {
 }
 
 /// The finaliser of `SplitMix64` (Steele, Lea, Flood, 2014): every bit of the input reaches every bit of the output.
-const fn mix(mut value: u64) -> u64 {
+pub(super) const fn mix(mut value: u64) -> u64 {
     value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     value ^ (value >> 31)

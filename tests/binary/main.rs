@@ -62,6 +62,8 @@ mod policy;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod recall;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod report;

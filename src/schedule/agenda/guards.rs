@@ -13,6 +13,7 @@ pub(crate) struct Underway {
     pub(super) agenda: Arc<Agenda>,
     /// The host that is connected to; none while a name is looked up.
     pub(super) host: Option<IpAddr>,
+    pub(super) has_seat: bool,
 }
 
 impl Drop for Underway {
@@ -20,6 +21,9 @@ impl Drop for Underway {
         let mut state = self.agenda.lock();
         state.in_flight -= 1;
         state.resolving -= usize::from(self.host.is_none());
+        if self.has_seat {
+            state.seats.free();
+        }
         let handed_over = self.host.and_then(|host| self.agenda.release(&mut state, host));
         let all_done = state.is_all_done();
         drop(state);
@@ -29,6 +33,17 @@ impl Drop for Underway {
         if all_done {
             self.agenda.over.notify_waiters();
         }
+    }
+}
+
+/// Leave for a connection that stands to say nothing for longer than a short while.
+#[derive(Debug)]
+pub(crate) struct Seat(pub(super) Arc<Agenda>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.lock().seats.free();
+        self.0.changed.notify_one();
     }
 }
 

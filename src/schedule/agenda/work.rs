@@ -1,7 +1,7 @@
 //! What slots do, and what they make of it.
 
 use super::Underway;
-use crate::observation::{Observation, Outcome, Service};
+use crate::observation::{Again, Observation, Outcome, Service};
 use crate::schedule::ledger::{Known, Ticket};
 use crate::target::{Host, Place};
 
@@ -23,6 +23,21 @@ pub(crate) struct Task {
     pub(crate) earlier: Option<Box<Observation>>,
     /// How often it was busy.
     pub(crate) busy: u32,
+    /// How often it was tried again because packets may have been lost.
+    pub(crate) retries: u32,
+    /// Whether it had to make room once.
+    pub(crate) put_back: bool,
+    /// Whether a seat is kept for it.
+    pub(crate) has_seat: bool,
+    /// Connections that were tried of which no row tells.
+    pub(crate) attempts: u32,
+}
+
+impl Task {
+    /// Of what was never tried.
+    pub(crate) fn fresh(ticket: Ticket, place: Place) -> Self {
+        Self { ticket, place, earlier: None, busy: 0, retries: 0, put_back: false, has_seat: false, attempts: 0 }
+    }
 }
 
 /// One row less to come, or one endpoint that has none.
@@ -31,6 +46,26 @@ pub(crate) struct Done {
     pub(crate) ticket: Ticket,
     pub(crate) port: u16,
     pub(crate) outcome: Outcome,
+    /// What came of trying again, where that was done because packets may have been lost.
+    pub(crate) retried: Option<Retried>,
+}
+
+impl Done {
+    /// What a final row says.
+    pub(crate) fn of(ticket: Ticket, row: &Observation) -> Self {
+        let retried = if row.again == Some(Again::Lost) { Retried::InVain } else { Retried::Answered };
+        let retried = (row.retries > 0).then_some(retried);
+        Self { ticket, port: row.port, outcome: row.outcome, retried }
+    }
+}
+
+/// What came of trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retried {
+    /// Something answered.
+    Answered,
+    /// Nothing ever did.
+    InVain,
 }
 
 /// A name to find the addresses of.

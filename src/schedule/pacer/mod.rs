@@ -141,6 +141,11 @@ impl<T> Pacer<T> {
         self.waiting
     }
 
+    /// How many wait that are not to be held back until a time.
+    pub(crate) fn lined_up(&self) -> usize {
+        self.waiting - self.later.len()
+    }
+
     /// Lets `item` wait for a connection to `ip`, also where there is no room: some cannot be held back.
     pub(crate) fn put(&mut self, ip: IpAddr, item: T, not_before: Option<Instant>) {
         self.waiting += 1;
@@ -151,6 +156,12 @@ impl<T> Pacer<T> {
             }
             None => self.line_up(ip, item),
         }
+    }
+
+    /// Lets `item` wait before all others of its network.
+    pub(crate) fn put_first(&mut self, ip: IpAddr, item: T) {
+        self.waiting += 1;
+        self.line_up_first(ip, item);
     }
 
     /// What may start now, or how long to wait.
@@ -214,12 +225,8 @@ impl<T> Pacer<T> {
         if aside.get().is_empty() {
             aside.remove();
         }
-        let Some(first) = first else { return };
-        let prefix = host.prefix();
-        let lane = self.lanes.entry(prefix).or_default();
-        lane.push_front(first);
-        if lane.len() == 1 {
-            self.give_turn(prefix);
+        if let Some((ip, item)) = first {
+            self.line_up_first(ip, item);
         }
     }
 
@@ -259,6 +266,16 @@ impl<T> Pacer<T> {
         let prefix = Host::from(ip).prefix();
         let lane = self.lanes.entry(prefix).or_default();
         lane.push_back((ip, item));
+        if lane.len() == 1 {
+            self.give_turn(prefix);
+        }
+    }
+
+    /// To the head of its lane.
+    fn line_up_first(&mut self, ip: IpAddr, item: T) {
+        let prefix = Host::from(ip).prefix();
+        let lane = self.lanes.entry(prefix).or_default();
+        lane.push_front((ip, item));
         if lane.len() == 1 {
             self.give_turn(prefix);
         }

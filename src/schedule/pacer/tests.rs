@@ -239,6 +239,21 @@ fn a_share_of_the_pace_leaves_the_host_alone() {
 }
 
 #[test]
+fn who_is_put_first_comes_before_others_of_its_network() {
+    let now = Instant::now();
+    let pace = Pace { per_prefix: Some(rate(1.0)), ..Pace::default() };
+    let mut pacer = Pacer::new(pace, 1000, now);
+    (0..3).for_each(|item| pacer.put(host(1, item), item, None));
+    pacer.put(host(1, 9), 9, Some(now + SECOND / 2));
+    pacer.put_first(host(1, 7), 7);
+    assert_eq!((pacer.waiting(), pacer.lined_up()), (5, 4));
+    for (second, (last, item)) in (0..).zip([(7, 7), (0, 0), (1, 1), (2, 2), (9, 9)]) {
+        assert_eq!(pacer.take(now + second * SECOND), Next::Start(host(1, last), item));
+    }
+    assert_eq!(pacer.lined_up(), 0);
+}
+
+#[test]
 fn a_stop_takes_out_all_that_waits() {
     let now = Instant::now();
     let mut pacer = Pacer::new(Pace::default(), 1000, now);
