@@ -32,7 +32,7 @@ use crate::classify::fronting::Glimpse;
 use crate::config::{Canary, ScanBuilder};
 use crate::notice::Notice;
 use crate::observation::{Observation, Outcome, Vantage};
-use crate::probe::{Network, Parting, Prober, System, Turn};
+use crate::probe::{Network, Parting, Probed, Prober, System, Turn};
 use crate::schedule::{Agenda, Done, Known, Named, Shard, Task, Ticket, Underway, Work};
 use crate::target::{Found, Host, Names, NoAddress, Place};
 
@@ -284,7 +284,7 @@ impl<N: Network> Run<N> {
             };
         };
         let missed = !is_answer(row.outcome) && self.prober.network.slept().saturating_sub(asleep) > NAP;
-        let (mut row, parting) =
+        let (mut row, mut parting) =
             if missed { Box::pin(self.probe_again(&task.place, row, parting)).await } else { (row, parting) };
         let Fate::Final(Task { ticket, place, earlier, busy, retries, put_back, attempts, .. }) =
             self.try_again(&row, task)
@@ -295,10 +295,9 @@ impl<N: Network> Run<N> {
         row.attempts += attempts;
         if earlier.is_none() && !self.is_wanted(row.outcome) {
             self.learn(&row);
-            self.agenda().finish(Done::of(ticket, &row));
+            underway.finish(Done::of(ticket, &row));
             return Ok(());
         }
-        let (mut row, mut parting) = (Box::new(row), parting);
         if is_pushback(&row) || earlier.is_some() && row.outcome == Outcome::Refused {
             self.agenda().pushed_back(place.ip);
         } else if row.outcome == Outcome::Greeted {
@@ -334,9 +333,9 @@ impl<N: Network> Run<N> {
     async fn probe_again(
         &self,
         place: &Place,
-        row: Observation,
+        row: Box<Observation>,
         parting: Option<Parting<N::Stream>>,
-    ) -> (Observation, Option<Parting<N::Stream>>) {
+    ) -> Probed<N::Stream> {
         // Everything that was under way comes here; people are told once.
         let slept = self.prober.network.slept().as_secs();
         if self.slept_told.swap(slept, Ordering::Relaxed) != slept {

@@ -127,6 +127,9 @@ pub(crate) struct Prober<N> {
     pub(crate) agenda: Arc<Agenda>,
 }
 
+/// What a probe came to: a row, and a connection that may have to be seen out.
+pub(crate) type Probed<S> = (Box<Observation>, Option<Parting<S>>);
+
 /// How listening for a greeting ended.
 enum Ended {
     /// We have to make room for others.
@@ -145,26 +148,27 @@ enum Ended {
 impl<N: Network> Prober<N> {
     /// What answers at one endpoint; none if it was not begun. The row is final when this returns; the connection may
     /// still have to be seen out, which is [`Parting::see_out`]'s.
-    pub(crate) async fn probe(&self, place: &Place, turn: Turn) -> Option<(Observation, Option<Parting<N::Stream>>)> {
+    pub(crate) async fn probe(&self, place: &Place, turn: Turn) -> Option<Probed<N::Stream>> {
         let log = Log::new(self.settings.transcript);
         self.visit(Visit::new(place, self.settings.ask, log, turn)).await
     }
 
     /// The same once more, on a connection for which the rate is asked, to see whether the same server answers: no guest,
     /// no hello of the past, no transcript.
-    pub(crate) async fn sample(&self, place: &Place) -> Option<(Observation, Option<Parting<N::Stream>>)> {
+    pub(crate) async fn sample(&self, place: &Place) -> Option<Probed<N::Stream>> {
         let ask = Ask { anonymous: false, ..self.settings.ask };
         self.visit(Visit::new(place, ask, Log::default(), Turn::Further)).await
     }
 
     /// What answers where nothing is asked for but the greeting.
-    pub(crate) async fn hail(&self, place: &Place) -> Option<(Observation, Option<Parting<N::Stream>>)> {
+    pub(crate) async fn hail(&self, place: &Place) -> Option<Probed<N::Stream>> {
         self.visit(Visit::new(place, Ask::default(), Log::default(), Turn::Known)).await
     }
 
-    async fn visit(&self, visit: Visit<'_>) -> Option<(Observation, Option<Parting<N::Stream>>)> {
+    async fn visit(&self, visit: Visit<'_>) -> Option<Probed<N::Stream>> {
         let Place { name, via, ip, port, service } = visit.place;
-        let mut observation = Observation::new(SystemTime::UNIX_EPOCH, Some(*ip), *port, *service, Outcome::Silent);
+        let mut observation =
+            Box::new(Observation::new(SystemTime::UNIX_EPOCH, Some(*ip), *port, *service, Outcome::Silent));
         observation.name.clone_from(name);
 
         let dialled = self.dial(visit.place.address(), visit.purpose(), &visit.log).await?;

@@ -270,7 +270,7 @@ impl Agenda {
     fn underway(self: &Arc<Self>, state: &mut State, host: Option<IpAddr>, has_seat: bool) -> Underway {
         state.in_flight += 1;
         self.stats.begin();
-        Underway { agenda: Arc::clone(self), host, has_seat }
+        Underway { agenda: Arc::clone(self), host, has_seat, done: None }
     }
 
     /// What a name led to; each address that is not done is to be put, each other part finished.
@@ -308,12 +308,17 @@ impl Agenda {
     /// Rows have reached whoever takes them.
     pub(crate) fn finish_all(&self, all: impl IntoIterator<Item = Done>) {
         let mut state = self.lock();
-        for Done { ticket, port, outcome, retried } in all {
-            let finished = state.ledger.finish(ticket, outcome == Outcome::LocalError);
-            self.stats.record(port, outcome, finished);
-            if let Some(retried) = retried {
-                self.stats.note_retried(retried);
-            }
+        for done in all {
+            self.count(&mut state, done);
+        }
+    }
+
+    fn count(&self, state: &mut State, done: Done) {
+        let Done { ticket, port, outcome, retried } = done;
+        let finished = state.ledger.finish(ticket, outcome == Outcome::LocalError);
+        self.stats.record(port, outcome, finished);
+        if let Some(retried) = retried {
+            self.stats.note_retried(retried);
         }
     }
 

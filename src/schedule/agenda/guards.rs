@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::Agenda;
+use super::{Agenda, Done};
 
 /// Something that a slot is at. Dropping it frees the slot and the host.
 #[derive(Debug)]
@@ -14,11 +14,23 @@ pub(crate) struct Underway {
     /// The host that is connected to; none while a name is looked up.
     pub(super) host: Option<IpAddr>,
     pub(super) has_seat: bool,
+    /// What came of it, where that has no row.
+    pub(super) done: Option<Done>,
+}
+
+impl Underway {
+    /// Ends it; the endpoint has no row.
+    pub(crate) fn finish(mut self, done: Done) {
+        self.done = Some(done);
+    }
 }
 
 impl Drop for Underway {
     fn drop(&mut self) {
         let mut state = self.agenda.lock();
+        if let Some(done) = self.done {
+            self.agenda.count(&mut state, done);
+        }
         state.in_flight -= 1;
         state.resolving -= usize::from(self.host.is_none());
         if self.has_seat {
