@@ -21,8 +21,10 @@ class Claim(NamedTuple):
 
 
 class Score(NamedTuple):
-    """Endpoints: all; open ones; of those, reported and not; reported though nothing listens there.
-    Greetings: all that there are; reported whole and right. Names: of servers that say who they are."""
+    """Endpoints: all; open ones; of these, found and lost; claimed to be open though they are not.
+
+    Greetings: all; told whole and right. Servers that say who they are: all; named, misnamed and unnamed.
+    """
 
     endpoints: int
     open: int

@@ -31,8 +31,9 @@ class Tool:
     name = program = ""
     # Whether its output has greetings, and names of software.
     greets = names = True
-    # Whether it is given the smaller fleet: services are asked so much there that more would take hours.
+    # Whether it is given a part of the fleet only, since it takes minutes for that.
     is_slow = False
+    version_words = ("--version",)
 
     def path(self):
         """Where the program is; None where it is not installed."""
@@ -43,8 +44,6 @@ class Tool:
         said = subprocess.run([self.path(), *self.version_words], capture_output=True, text=True, timeout=30, check=False)
         lines = [line.strip() for line in (said.stdout + said.stderr).splitlines()]
         return next((line for line in lines if any(letter.isdigit() for letter in line)), "version unknown")
-
-    version_words = ("--version",)
 
     def command(self, job):
         """The words to run, with what they need made in the job's folder."""
