@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use hailer::Depth;
-use hailer::fleet::{self, Config, Roster, Spread};
+use hailer::fleet::{self, Config, Reach, Roster, Spread};
 use indicatif::HumanCount;
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::runtime::Builder;
@@ -52,20 +52,26 @@ impl Site {
 
     /// The roster of the fleet there.
     pub(super) fn roster(&self, pause: Duration) -> Result<Roster, Failure> {
+        Roster::new(self.config(pause)).map_err(refused)
+    }
+
+    fn config(&self, pause: Duration) -> Config {
         let default = Config::default();
         let spread = if self.one_address { Spread::Ports } else { default.spread };
         let first = if spread == default.spread { default.first } else { Ipv4Addr::LOCALHOST };
         let hosts = self.hosts.unwrap_or_else(|| default.hosts.min(fleet::hosts_within(file_limit())).max(1));
-        let config =
-            Config { seed: self.seed, hosts, first: self.at.unwrap_or(first), spread, pause, depth: self.depth.into() };
-        Roster::new(config).map_err(refused)
+        let (first, depth) = (self.at.unwrap_or(first), self.depth.into());
+        Config { seed: self.seed, hosts, first, spread, pause, depth, ..default }
     }
 }
 
 /// What a fleet that does not come about means to the shell.
 pub(super) fn refused(error: fleet::Error) -> Failure {
     match error {
-        fleet::Error::NotLoopback(_) | fleet::Error::Hosts { .. } | fleet::Error::Files { .. } => Failure::usage(error),
+        fleet::Error::NotLoopback(_)
+        | fleet::Error::NotAHost(_)
+        | fleet::Error::Hosts { .. }
+        | fleet::Error::Files { .. } => Failure::usage(error),
         fleet::Error::Listen { .. } | fleet::Error::Start(_) => Failure::failed(error),
     }
 }
@@ -73,6 +79,18 @@ pub(super) fn refused(error: fleet::Error) -> Failure {
 /// How many files this process may open.
 pub(super) fn file_limit() -> u64 {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(limit, _)| limit)
+}
+
+/// What brings a fleet closer to a real one than a demo may.
+#[derive(Debug, Clone, Args)]
+struct Lifelike {
+    /// Let --at be any address of this machine, as in a network namespace; whoever reaches it reaches the fleet
+    #[arg(long, requires = "at")]
+    beyond_loopback: bool,
+
+    /// Listen on the usual ports, 21, 25, 465, 587 and 990, which takes a privilege
+    #[arg(long, conflicts_with = "one_address")]
+    usual_ports: bool,
 }
 
 #[derive(Debug, Args)]
@@ -93,14 +111,30 @@ pub(super) struct FleetArgs {
     #[command(flatten)]
     site: Site,
 
+    #[command(flatten)]
+    lifelike: Lifelike,
+
     /// How long servers pause that take their time, as 6, 2.5s or 800ms
     #[arg(long, value_name = "TIME", default_value = "6s", value_parser = duration)]
     pause: Duration,
 }
 
+impl FleetArgs {
+    fn roster(&self) -> Result<Roster, Failure> {
+        let mut config = self.site.config(self.pause);
+        if self.lifelike.beyond_loopback {
+            config.reach = Reach::Anywhere;
+        }
+        if self.lifelike.usual_ports {
+            config.spread = Spread::UsualPorts;
+        }
+        Roster::new(config).map_err(refused)
+    }
+}
+
 pub(super) fn run(args: &FleetArgs) -> Result<Ended, Failure> {
     raise_open_file_limit();
-    let roster = args.site.roster(args.pause)?;
+    let roster = args.roster()?;
     if let Some(path) = &args.truth {
         write_truths(&roster, path, args.overwrite)?;
     }
@@ -153,17 +187,30 @@ mod tests {
     use super::super::args::Args;
     use super::*;
 
-    fn site(line: &str) -> Result<Roster, String> {
-        #[derive(Parser)]
-        struct Only {
-            #[command(flatten)]
-            site: Site,
-        }
+    #[derive(Parser)]
+    struct Only<Words: clap::Args> {
+        #[command(flatten)]
+        words: Words,
+    }
+
+    fn parsed<Words: clap::Args>(line: &str) -> Result<Words, String> {
         let words = format!("hailer {line}");
         let only = Only::try_parse_from(words.split_whitespace()).map_err(|error| error.to_string())?;
-        only.site.roster(Duration::from_secs(1)).map_err(|failure| match failure {
+        Ok(only.words)
+    }
+
+    fn told(failure: Failure) -> String {
+        match failure {
             Failure::Usage(words) | Failure::Policy(words) | Failure::Failed(words) => words,
-        })
+        }
+    }
+
+    fn site(line: &str) -> Result<Roster, String> {
+        parsed::<Site>(line)?.roster(Duration::from_secs(1)).map_err(told)
+    }
+
+    fn roster(line: &str) -> Result<Roster, String> {
+        parsed::<FleetArgs>(&format!("--serve {line}"))?.roster().map_err(told)
     }
 
     #[test]
@@ -185,6 +232,30 @@ mod tests {
         ];
         for (line, expected) in table {
             let words = site(line).unwrap_err();
+            assert!(words.starts_with(expected), "{line}: {words}");
+        }
+    }
+
+    #[test]
+    fn only_a_fleet_that_is_asked_to_leaves_them() {
+        let table = [
+            ("--hosts 3 --at 10.99.1.1 --beyond-loopback", "10.99.1.1-10.99.1.3", "21000=ftp,"),
+            ("--hosts 3 --at 10.99.1.1 --beyond-loopback --usual-ports", "10.99.1.1-10.99.1.3", "21=ftp,465=smtps,"),
+            ("--hosts 3 --usual-ports", "127.77.0.1-127.77.0.3", "21=ftp,465=smtps,"),
+        ];
+        for (line, target, ports) in table {
+            let roster = roster(line).unwrap();
+            assert_eq!(roster.target(), target, "{line}");
+            assert!(roster.ports().starts_with(ports), "{line}: {}", roster.ports());
+        }
+        let table = [
+            ("--at 10.99.1.1", "10.99.1.1 is not on the loopback network"),
+            ("--at 0.0.0.0 --beyond-loopback", "0.0.0.0 is not an address that a host can have"),
+            ("--beyond-loopback", "error: the following required arguments were not provided"),
+            ("--usual-ports --one-address", "error: the argument '--usual-ports' cannot be used with"),
+        ];
+        for (line, expected) in table {
+            let words = roster(line).unwrap_err();
             assert!(words.starts_with(expected), "{line}: {words}");
         }
     }

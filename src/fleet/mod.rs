@@ -11,7 +11,8 @@
 //!                 and what is true
 //! ```
 //!
-//! **It never leaves the machine:** every listener is bound to one address of 127.0.0.0/8. What the servers say before
+//! **It never leaves the machine:** every listener is bound to one address of 127.0.0.0/8, unless [`Reach::Anywhere`] is
+//! asked for; and it only listens. What the servers say before
 //! login is all they know, in clear and inside TLS: there are no logins, no mail is taken, no file is served. Each open connection has a task and
 //! at most a command line's worth of memory; each listener takes one open file.
 //!
@@ -51,7 +52,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 pub use self::kind::Kind;
-pub use self::layout::Spread;
+pub use self::layout::{Reach, Spread};
 pub use self::truth::{Answer, Mistake, Product, Truth};
 
 use self::cast::{Part, cast};
@@ -75,9 +76,11 @@ pub struct Config {
     pub seed: u64,
     /// How many hosts there are; each has five ports.
     pub hosts: u32,
-    /// The address of the first, in 127.0.0.0/8.
+    /// The address of the first, within reach.
     pub first: Ipv4Addr,
-    /// Whether each has an address of its own.
+    /// Which addresses they may have.
+    pub reach: Reach,
+    /// Whether each has an address of its own, and on which ports.
     pub spread: Spread,
     /// How long servers pause that take their time. Postscreen's own is six seconds.
     pub pause: Duration,
@@ -90,10 +93,11 @@ impl Default for Config {
         let spread = Spread::default();
         let first = match spread {
             // Away from 127.0.0.1, where a machine's own services are.
-            Spread::Addresses => Ipv4Addr::new(127, 77, 0, 1),
+            Spread::Addresses | Spread::UsualPorts => Ipv4Addr::new(127, 77, 0, 1),
             Spread::Ports => Ipv4Addr::LOCALHOST,
         };
-        Self { seed: 1, hosts: 1000, first, spread, pause: Duration::from_secs(6), depth: Depth::Greeting }
+        let (reach, pause, depth) = (Reach::default(), Duration::from_secs(6), Depth::Greeting);
+        Self { seed: 1, hosts: 1000, first, reach, spread, pause, depth }
     }
 }
 
@@ -103,6 +107,9 @@ pub enum Error {
     /// An address that is not on the loopback network.
     #[error("{0} is not on the loopback network: a fleet is served on 127.0.0.1 to 127.255.255.254 only")]
     NotLoopback(Ipv4Addr),
+    /// An address that no host has.
+    #[error("{0} is not an address that a host can have: those are 1.0.0.0 to 223.255.255.255")]
+    NotAHost(Ipv4Addr),
     /// More hosts than there is room for, or none.
     #[error("{hosts} hosts cannot be served from there: ask for 1 to {most}")]
     Hosts {
@@ -156,9 +163,9 @@ impl Roster {
     /// The roster of a fleet as configured.
     ///
     /// # Errors
-    /// Where it would not be on loopback addresses, or has no hosts, or too many.
+    /// Where it would not be within reach, or has no hosts, or too many.
     pub fn new(config: Config) -> Result<Self, Error> {
-        Ok(Self { config, layout: Layout::new(config.first, config.hosts, config.spread)? })
+        Ok(Self { config, layout: Layout::new(config.first, config.hosts, config.spread, config.reach)? })
     }
 
     /// What is true of an endpoint; nothing, where it is not one of the fleet's.
