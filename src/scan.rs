@@ -4,6 +4,7 @@
 //! endpoint; the clocks of endpoints under way run on, because each slot is a task of its own. Dropping the stream stops
 //! everything.
 
+mod again;
 mod canary;
 mod further;
 mod handed_out;
@@ -12,8 +13,7 @@ mod row;
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -24,7 +24,7 @@ use tokio::time::Instant;
 pub(crate) use self::further::Further;
 pub use self::handed_out::{NamesLog, Observations};
 use self::knocked::Knocked;
-use self::row::{Nowhere, is_answer, is_pushback, later};
+use self::row::{Nowhere, is_pushback, is_spoilt, later};
 use crate::classify::Classifier;
 use crate::classify::fronting::Glimpse;
 use crate::config::{Canary, ScanBuilder};
@@ -39,9 +39,6 @@ const ROWS_IN_TRANSIT: usize = 1024;
 
 /// How long a server that is busy is left alone; twice as long the next time.
 const BUSY: Duration = Duration::from_secs(60);
-
-/// A machine that was asleep for less has lost nothing that TCP does not bring back.
-const NAP: Duration = Duration::from_millis(500);
 
 /// A scan that can be run. Made by [`ScanBuilder::build`] alone.
 ///
@@ -167,20 +164,22 @@ struct Run<N> {
     names: Names,
     settings: Settings,
     knocked: Knocked,
-    /// For how many seconds this machine had slept when people were last told.
-    slept_told: AtomicU64,
+    /// When people were last told that this machine had slept, or that we had stood still.
+    told_at: Mutex<Option<Instant>>,
 }
 
 /// Where rows go from a slot.
 type Rows = mpsc::Sender<(Ticket, Box<Observation>)>;
+
+/// What came of a probe.
+type Probed<N> = (Observation, Option<Parting<<N as Network>::Stream>>);
 
 /// Nobody wants rows any longer.
 struct Unwanted;
 
 impl<N: Network> Run<N> {
     fn new(prober: Prober<N>, names: Names, settings: Settings) -> Self {
-        let slept_told = prober.network.slept().as_secs().into();
-        Self { prober, names, settings, knocked: Knocked::default(), slept_told }
+        Self { prober, names, settings, knocked: Knocked::default(), told_at: Mutex::default() }
     }
 
     fn start(self, notices: mpsc::Receiver<Notice>) -> Observations {
@@ -192,10 +191,20 @@ impl<N: Network> Run<N> {
         let run = Arc::new(self);
         let mut tasks: JoinSet<()> = JoinSet::new();
         run.watch_canaries(&mut tasks, &sender);
+        tasks.spawn(Arc::clone(&run).watch_machine());
         for _ in 0..slots {
             tasks.spawn(Arc::clone(&run).slot(sender.clone()));
         }
         Observations { rows, slots: tasks, agenda, handed_out: Vec::new(), notices: Some(notices) }
+    }
+
+    /// Keeps an eye on this machine for as long as something is begun.
+    async fn watch_machine(self: Arc<Self>) {
+        tokio::select! {
+            () = self.prober.watch() => {}
+            () = self.agenda().over() => {}
+        }
+        self.prober.watch_no_more();
     }
 
     /// One slot: the next endpoint, and the next, until there are no more or nobody wants their rows.
@@ -273,23 +282,26 @@ impl<N: Network> Run<N> {
     /// One address and port. Where a request to stop came before its turn it stays undone.
     async fn probe(&self, underway: Underway, task: Task, rows: &Rows) -> Result<(), Unwanted> {
         let Task { ticket, place, earlier, busy } = task;
-        let asleep = self.prober.network.slept();
-        let Some((row, parting)) = self.prober.probe(&place).await else {
+        let before = self.prober.lapses();
+        let probed = match self.prober.probe(&place).await {
+            Some(first) => match self.prober.lapse_since(before).filter(|lapse| is_spoilt(first.0.outcome, *lapse)) {
+                Some(lapse) => Box::pin(self.probe_again(&place, first, lapse)).await,
+                None => Some(first),
+            },
+            None => None,
+        };
+        let Some((row, parting)) = probed else {
             return match earlier {
                 Some(earlier) => self.hand_on(ticket, earlier, rows).await,
                 None => Ok(()),
             };
         };
-        let missed = !is_answer(row.outcome) && self.prober.network.slept().saturating_sub(asleep) > NAP;
-        if !missed && earlier.is_none() && !self.is_wanted(row.outcome) {
+        if earlier.is_none() && !self.is_wanted(row.outcome) {
             self.learn(&row);
             self.agenda().finish(Done { ticket, port: row.port, outcome: row.outcome });
             return Ok(());
         }
         let (mut row, mut parting) = (Box::new(row), parting);
-        if missed {
-            parting = Box::pin(self.probe_again(&place, &mut row, parting)).await;
-        }
         if is_pushback(&row) || earlier.is_some() && row.outcome == Outcome::Refused {
             self.agenda().pushed_back(place.ip);
         } else if row.outcome == Outcome::Greeted {
@@ -319,29 +331,6 @@ impl<N: Network> Run<N> {
             Some(parting) => tokio::join!(handed_on, parting.see_out()).0,
             None => handed_on.await,
         }
-    }
-
-    /// Probes again what had no answer while this machine slept: whatever the peer said, nobody was there to hear it.
-    async fn probe_again(
-        &self,
-        place: &Place,
-        row: &mut Observation,
-        parting: Option<Parting<N::Stream>>,
-    ) -> Option<Parting<N::Stream>> {
-        // Everything that was under way comes here; people are told once.
-        let slept = self.prober.network.slept().as_secs();
-        if self.slept_told.swap(slept, Ordering::Relaxed) != slept {
-            self.agenda().tell(Notice::Slept);
-        }
-        if let Some(parting) = parting {
-            parting.see_out().await;
-        }
-        // A stop leaves the first row.
-        self.agenda().again(place.ip).await?;
-        let (mut again, parting) = self.prober.probe(place).await?;
-        again.attempts += row.attempts;
-        *row = again;
-        parting
     }
 
     /// Whether a row is written for such an outcome.

@@ -9,6 +9,7 @@
 //! ```
 
 mod certificate;
+mod deadline;
 mod dial;
 mod dialogue;
 mod farewell;
@@ -22,6 +23,7 @@ mod network;
 mod passive;
 mod peer;
 mod protocol;
+mod pulse;
 mod reply;
 #[cfg(test)]
 pub(crate) mod scripted;
@@ -30,11 +32,12 @@ mod secure;
 pub(crate) mod tests;
 mod tls;
 mod uplink;
+mod watch;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 pub use self::certificate::Roots;
 pub(crate) use self::certificate::{Anchors, Certificates};
@@ -47,7 +50,9 @@ pub(crate) use self::network::{Interface, Network, System};
 use self::network::Stream;
 pub(crate) use self::tls::TlsClient;
 pub(crate) use self::uplink::Uplink;
+pub(crate) use self::watch::{Lapse, Lapses};
 
+use self::deadline::by;
 use self::dial::{Dialled, NoConnection, Turn};
 use self::greeting::{GreetingReader, State};
 use self::log::Log;
@@ -285,7 +290,7 @@ async fn listen<S: Stream>(peer: &mut Peer<S>, deadline: Instant) -> Ended {
             State::Complete { code, len } => return Ended::Reply { code, len },
             State::Foreign => return Ended::Foreign,
         }
-        state = match timeout_at(deadline, peer.hear(|bytes| greeting.read(bytes))).await {
+        state = match by(deadline, peer.hear(|bytes| greeting.read(bytes))).await {
             Ok(Heard::Bytes(state)) => state,
             Ok(Heard::End) => break Ended::Fin,
             Ok(Heard::Broken(error)) => break Ended::Broken(error),
@@ -304,7 +309,7 @@ async fn hear_rest<S: Stream>(peer: &mut Peer<S>, deadline: Instant) {
     let deadline = deadline.min(Instant::now() + FOREIGN_REST);
     let enough = |peer: &Peer<S>| peer.received().bytes().contains(&b'\n') || peer.heard() > MAX_HEARD;
     while !enough(peer) {
-        match timeout_at(deadline, peer.hear(|_| ())).await {
+        match by(deadline, peer.hear(|_| ())).await {
             Ok(Heard::Bytes(())) => {}
             Ok(Heard::End | Heard::Broken(_)) | Err(_) => return,
         }
