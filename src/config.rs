@@ -371,12 +371,14 @@ fn scan_digest(targets: &[u8; 32], seed: u64, config: &Config) -> [u8; 32] {
 
 fn concurrency(asked: Option<NonZeroUsize>, reserved: u64, each: u64, public: bool) -> Result<NonZeroUsize, Error> {
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|error| Error::Limit(error.into()))?;
-    let room = (limit.saturating_sub(reserved) / each).max(1);
+    // Where little is allowed, connections and the rest share it: what is too much is tried again.
+    let kept = reserved.min(limit / 2);
+    let room = (limit.saturating_sub(kept) / each).max(1);
     if let Some(asked) = asked {
         if u64::try_from(asked.get()).is_ok_and(|asked| asked <= room) {
             return Ok(asked);
         }
-        return Err(Error::Concurrency { asked, limit, reserved });
+        return Err(Error::Concurrency { asked, limit, reserved: kept });
     }
     let most = if public { MAX_PUBLIC_CONCURRENCY } else { MAX_DEFAULT_CONCURRENCY };
     let slots = usize::try_from(room.min(most)).unwrap_or(usize::MAX);

@@ -9,12 +9,12 @@ mod canary;
 mod further;
 mod handed_out;
 mod knocked;
+mod lapsed;
 mod row;
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -26,13 +26,13 @@ use self::again::{Fate, turn};
 pub(crate) use self::further::Further;
 pub use self::handed_out::{NamesLog, Observations};
 use self::knocked::Knocked;
-use self::row::{Nowhere, is_answer, is_pushback, later};
+use self::row::{Nowhere, is_pushback, is_spoilt, later};
 use crate::classify::Classifier;
 use crate::classify::fronting::Glimpse;
 use crate::config::{Canary, ScanBuilder};
 use crate::notice::Notice;
 use crate::observation::{Observation, Outcome, Vantage};
-use crate::probe::{Network, Parting, Probed, Prober, System, Turn};
+use crate::probe::{Lapse, Lapses, Network, Probed, Prober, System};
 use crate::schedule::{Agenda, Done, Known, Named, Shard, Task, Ticket, Underway, Work};
 use crate::target::{Found, Host, Names, NoAddress, Place};
 
@@ -41,9 +41,6 @@ const ROWS_IN_TRANSIT: usize = 1024;
 
 /// How long a server that is busy is left alone; twice as long the next time.
 const BUSY: Duration = Duration::from_secs(60);
-
-/// A machine that was asleep for less has lost nothing that TCP does not bring back.
-const NAP: Duration = Duration::from_millis(500);
 
 /// A scan that can be run. Made by [`ScanBuilder::build`] alone.
 ///
@@ -171,8 +168,8 @@ struct Run<N> {
     names: Names,
     settings: Settings,
     knocked: Knocked,
-    /// For how many seconds this machine had slept when people were last told.
-    slept_told: AtomicU64,
+    /// When people were last told that this machine had slept, or that we had stood still.
+    told_at: Mutex<Option<Instant>>,
 }
 
 /// Where rows go from a slot.
@@ -183,8 +180,7 @@ struct Unwanted;
 
 impl<N: Network> Run<N> {
     fn new(prober: Prober<N>, names: Names, settings: Settings) -> Self {
-        let slept_told = prober.network.slept().as_secs().into();
-        Self { prober, names, settings, knocked: Knocked::default(), slept_told }
+        Self { prober, names, settings, knocked: Knocked::default(), told_at: Mutex::default() }
     }
 
     fn start(self, notices: mpsc::Receiver<Notice>) -> Observations {
@@ -196,10 +192,20 @@ impl<N: Network> Run<N> {
         let run = Arc::new(self);
         let mut tasks: JoinSet<()> = JoinSet::new();
         run.watch_canaries(&mut tasks, &sender);
+        tasks.spawn(Arc::clone(&run).watch_machine());
         for _ in 0..slots {
             tasks.spawn(Arc::clone(&run).slot(sender.clone()));
         }
         Observations { rows, slots: tasks, agenda, handed_out: Vec::new(), notices: Some(notices) }
+    }
+
+    /// Keeps an eye on this machine for as long as something is begun.
+    async fn watch_machine(self: Arc<Self>) {
+        tokio::select! {
+            () = self.prober.watch() => {}
+            () = self.agenda().over() => {}
+        }
+        self.prober.watch_no_more();
     }
 
     /// One slot: the next endpoint, and the next, until there are no more or nobody wants their rows.
@@ -276,28 +282,30 @@ impl<N: Network> Run<N> {
 
     /// One address and port. Where a request to stop came before its turn it stays undone.
     async fn probe(&self, underway: Underway, task: Task, rows: &Rows) -> Result<(), Unwanted> {
-        let asleep = self.prober.network.slept();
-        let Some((row, parting)) = self.prober.probe(&task.place, turn(&task)).await else {
+        let before = self.prober.lapses();
+        let probed = match self.prober.probe(&task.place, turn(&task)).await {
+            Some(first) => match self.spoilt_by(first.outcome(), before) {
+                Some(lapse) => Box::pin(self.probe_again(&task.place, first, lapse)).await,
+                None => Some(first),
+            },
+            None => None,
+        };
+        let Some(probed) = probed else {
             return match task.earlier {
                 Some(earlier) => self.hand_on(task.ticket, earlier, rows).await,
                 None => Ok(()),
             };
         };
-        let missed = !is_answer(row.outcome) && self.prober.network.slept().saturating_sub(asleep) > NAP;
-        let (mut row, mut parting) =
-            if missed { Box::pin(self.probe_again(&task.place, row, parting)).await } else { (row, parting) };
-        let Fate::Final(Task { ticket, place, earlier, busy, retries, put_back, attempts, .. }) =
-            self.try_again(&row, task)
-        else {
-            return Ok(());
-        };
-        row.retries = retries;
-        row.attempts += attempts;
-        if earlier.is_none() && !self.is_wanted(row.outcome) {
-            self.learn(&row);
-            underway.finish(Done::of(ticket, &row));
+        let Fate::Final(task) = self.try_again(&probed, task) else { return Ok(()) };
+        if task.earlier.is_none() && matches!(probed, Probed::Nothing(_)) && !self.is_wanted(probed.outcome()) {
+            self.agenda().stats().sweep().pass(task.place.ip, task.place.port);
+            underway.finish(Done::without_row(&task, probed.outcome(), probed.again()));
             return Ok(());
         }
+        let Task { ticket, place, earlier, busy, retries, put_back, attempts, .. } = task;
+        let (mut row, mut parting) = probed.into_row(&place);
+        row.retries = retries;
+        row.attempts += attempts;
         if is_pushback(&row) || earlier.is_some() && row.outcome == Outcome::Refused {
             self.agenda().pushed_back(place.ip);
         } else if row.outcome == Outcome::Greeted {
@@ -329,26 +337,11 @@ impl<N: Network> Run<N> {
         }
     }
 
-    /// Probes again what had no answer while this machine slept: whatever the peer said, nobody was there to hear it.
-    async fn probe_again(
-        &self,
-        place: &Place,
-        row: Box<Observation>,
-        parting: Option<Parting<N::Stream>>,
-    ) -> Probed<N::Stream> {
-        // Everything that was under way comes here; people are told once.
-        let slept = self.prober.network.slept().as_secs();
-        if self.slept_told.swap(slept, Ordering::Relaxed) != slept {
-            self.agenda().tell(Notice::Slept);
-        }
-        if let Some(parting) = parting {
-            parting.see_out().await;
-        }
-        // A stop leaves the first row.
-        let Some(()) = self.agenda().again(place.ip).await else { return (row, None) };
-        let Some((mut again, parting)) = self.prober.probe(place, Turn::Seated).await else { return (row, None) };
-        again.attempts += row.attempts;
-        (again, parting)
+    /// What befell this machine since then that makes such an outcome say nothing of the peer.
+    fn spoilt_by(&self, outcome: Outcome, since: Lapses) -> Option<Lapse> {
+        // Nothing does that to a refusal, which is what most of a range comes to.
+        let lapse = if outcome == Outcome::Refused { None } else { self.prober.lapse_since(since) };
+        lapse.filter(|lapse| is_spoilt(outcome, *lapse))
     }
 
     /// Whether a row is written for such an outcome.

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, advance, sleep};
 
 #[path = "scan/again_tests.rs"]
 mod again;
@@ -410,6 +410,33 @@ async fn an_uplink_that_is_lost_is_waited_for() {
     assert!(matches!(notices.try_recv(), Ok(Notice::RouteAgain)));
 }
 
+/// What is lost for good, as an address that went with its link, does not hold up what is not.
+#[tokio::test(start_paused = true)]
+async fn one_of_two_uplinks_is_not_waited_for_without_end() {
+    let network = Scripted::everywhere(greets_after(0.1));
+    let mut rows = Setting { words: "10.0.0.0/27 2001:db8::/123", ..Setting::default() }.scan(&network);
+    let mut notices = rows.notices().unwrap();
+    let is_v6 = |row: &Observation| row.ip.unwrap().is_ipv6();
+    let (mut v4, mut v6) = (0, 0);
+    while v4 == 0 || v6 == 0 {
+        let row = rows.next().await.unwrap();
+        *(if is_v6(&row) { &mut v6 } else { &mut v4 }) += 1;
+        assert_eq!(row.outcome, Outcome::Greeted);
+        // So often an address is remembered.
+        sleep(Duration::from_millis(150)).await;
+    }
+    network.set_offline_v6(true);
+    let begun = Instant::now();
+    let rest: Vec<_> = rows.by_ref().collect().await;
+    assert!((Duration::from_secs(600)..Duration::from_secs(700)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert_eq!(rest.len() + v4 + v6, 64);
+    let others = rest.iter().filter(|row| row.outcome != Outcome::Greeted);
+    let others: Vec<_> = others.map(|row| (is_v6(row), row.outcome)).collect();
+    assert!(!others.is_empty() && others.iter().all(|other| *other == (true, Outcome::LocalError)), "{others:?}");
+    let told: Vec<_> = std::iter::from_fn(|| notices.try_recv().ok()).collect();
+    assert!(matches!(told[..], [Notice::NoRoute { .. }, Notice::NoRouteLeft { .. }]), "{told:?}");
+}
+
 /// A route that never was there is no lost uplink: three tries, and the truth.
 #[tokio::test(start_paused = true)]
 async fn no_route_is_written_as_ours_after_three_tries() {
@@ -428,6 +455,53 @@ async fn what_was_missed_while_the_machine_slept_is_asked_again() {
     let row = rows.next().await.unwrap();
     assert_eq!((row.outcome, row.attempts), (Outcome::Greeted, 2));
     assert!(matches!(rows.notices().unwrap().try_recv(), Ok(Notice::Slept)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_under_way_while_we_stood_still_is_asked_again() {
+    let network = Scripted::everywhere(greets_after(2.0));
+    let mut rows = scan(&network, "10.0.0.1", 1);
+    sleep(Duration::from_secs(1)).await;
+    advance(Duration::from_secs(60)).await;
+    let row = rows.next().await.unwrap();
+    let heard_after = row.greeting_after.unwrap();
+    assert_eq!((row.outcome, row.attempts, heard_after), (Outcome::Greeted, 2, Duration::from_secs(2)));
+    let told = rows.notices().unwrap().try_recv().unwrap();
+    assert!(matches!(told, Notice::StoodStill { length } if length.as_secs() >= 59), "{told:?}");
+}
+
+/// No verdict comes of a machine that is never there to listen; an answer is one, and so is the silence of a peer that need
+/// not have waited for us.
+#[tokio::test(start_paused = true)]
+async fn what_is_never_heard_in_peace_is_not_done() {
+    let closes = || Script { steps: vec![Step::Wait(3.0), Step::Fin], ..Script::default() };
+    let table = [
+        (false, closes(), Outcome::LocalError, 3),
+        (false, answers(Connect::Dark), Outcome::Timeout, 2),
+        (false, greets_after(3.0), Outcome::Greeted, 2),
+        (true, closes(), Outcome::LocalError, 3),
+        (true, answers(Connect::Dark), Outcome::LocalError, 3),
+        (true, greets_after(3.0), Outcome::Greeted, 2),
+    ];
+    for (sleeps, script, outcome, attempts) in table {
+        let network = Scripted::everywhere(script);
+        let mut rows = Setting { all: true, ..Setting::default() }.scan(&network);
+        let befall = async {
+            loop {
+                sleep(Duration::from_secs(1)).await;
+                if sleeps {
+                    network.sleep(Duration::from_secs(10));
+                } else {
+                    advance(Duration::from_secs(10)).await;
+                }
+            }
+        };
+        let row = tokio::select! {
+            row = rows.next() => row.unwrap(),
+            () = befall => unreachable!(),
+        };
+        assert_eq!((row.outcome, row.attempts), (outcome, attempts), "{sleeps}: {:?}", row.detail);
+    }
 }
 
 fn canary(address: &str) -> Canary {

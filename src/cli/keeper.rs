@@ -4,8 +4,9 @@
 //! it are passed over.
 
 use std::fs::File;
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
@@ -13,8 +14,8 @@ use hailer::{Journal, Mark, NamesLog};
 
 /// The disk, as far as a journal needs it.
 pub(super) trait Disk: Send {
-    /// Sees onto the disk what the outputs hold, and what else the journal relies on.
-    fn sync(&mut self) -> io::Result<()>;
+    /// Sees onto the disk what the outputs hold up to a mark, and what else the journal relies on.
+    fn sync(&mut self, mark: &Mark) -> io::Result<()>;
 
     /// Puts the journal in the place of the one before, whole or not at all, and sees it onto the disk.
     fn write(&mut self, journal: &Journal) -> io::Result<()>;
@@ -23,19 +24,21 @@ pub(super) trait Disk: Send {
 /// The real one.
 #[derive(Debug)]
 pub(super) struct Files {
-    pub(super) outputs: Vec<File>,
+    pub(super) outputs: Vec<(PathBuf, File)>,
     /// What names led to, which another run is to use as well.
     pub(super) names: Option<NamesLog>,
     pub(super) journal: PathBuf,
 }
 
 impl Disk for Files {
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync(&mut self, mark: &Mark) -> io::Result<()> {
         let journal = self.journal.display();
         self.names.as_ref().map_or(Ok(()), NamesLog::sync)?;
-        self.outputs.iter().try_for_each(File::sync_data).map_err(|cause| {
+        self.outputs.iter().try_for_each(|(_, file)| file.sync_data()).map_err(|cause| {
             io::Error::new(cause.kind(), format!("cannot keep {journal}: an output does not reach its disk: {cause}"))
-        })
+        })?;
+        let mut lengths = mark.lengths.iter();
+        self.outputs.iter().try_for_each(|(path, file)| is_there(path, file, lengths.next().copied().unwrap_or(0)))
     }
 
     fn write(&mut self, journal: &Journal) -> io::Result<()> {
@@ -43,9 +46,30 @@ impl Disk for Files {
     }
 }
 
+/// Whether a file still has its name and everything that was written to it: rows that go where nobody finds them are lost,
+/// and it is better said at once than at the end.
+fn is_there(path: &Path, file: &File, length: u64) -> io::Result<()> {
+    let refuse = |words: &str| {
+        let advice = "put it back and go on (--resume), or begin anew (--overwrite)";
+        Err(io::Error::other(format!("cannot write {}: {words}; {advice}", path.display())))
+    };
+    let open = file.metadata()?;
+    match path.metadata() {
+        Ok(named) if (named.dev(), named.ino()) != (open.dev(), open.ino()) => {
+            refuse("another file was put in its place while rows were written to it")
+        }
+        Ok(_) if open.len() < length => refuse("it was cut short while rows were written to it"),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            refuse("it was removed or renamed while rows were written to it")
+        }
+        // What cannot be asked may be well.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Keeps one mark. The order is everything: a mark that outlasts the rows before it would lose them.
 pub(super) fn keep(disk: &mut impl Disk, journal: &mut Journal, mark: Mark) -> io::Result<()> {
-    disk.sync()?;
+    disk.sync(&mark)?;
     journal.mark = mark;
     disk.write(journal)
 }

@@ -39,7 +39,8 @@ pub(super) struct Facts {
 impl Kept {
     /// Writes the journal for the first time, before anything is sent, to an output or to the network.
     pub(super) fn begin(&mut self, outputs: Vec<File>, names: Option<NamesLog>) -> Result<Files, Failure> {
-        let mut disk = Files { outputs, names, journal: self.beside.journal() };
+        let paths = self.journal.outputs.iter().map(|output| output.path.clone());
+        let mut disk = Files { outputs: paths.zip(outputs).collect(), names, journal: self.beside.journal() };
         let mark = self.journal.mark.clone();
         let begun = self.make_room().and_then(|()| keep(&mut disk, &mut self.journal, mark));
         begun.map(|()| disk).map_err(Failure::failed)

@@ -119,7 +119,7 @@ impl Fake {
 }
 
 impl Disk for Fake {
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync(&mut self, _: &Mark) -> io::Result<()> {
         for file in 0..FORMATS.len() {
             let mut state = self.state();
             state.step()?;

@@ -1,5 +1,6 @@
 //! `hailer scan`.
 
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use hailer::output::RowWriter;
@@ -23,6 +24,10 @@ use super::signals::Signals;
 use super::summary::Summary;
 use super::{Ended, Failure, list, tell};
 
+/// What a scan of one endpoint with three outputs takes: the runtime's six, three for each file, the journal's two, and one
+/// for a connection.
+const LEAST_OPEN_FILES: usize = 18;
+
 /// After a request to stop, how long endpoints under way may take.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -34,6 +39,7 @@ pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
         return list::run(&args);
     }
     raise_open_file_limit();
+    has_open_files().map_err(|error| cannot_start(&error))?;
     sweep(Plan::new(args)?, None)
 }
 
@@ -137,7 +143,7 @@ async fn supervise(
         }
     };
     tokio::select! {
-        ended = drain(&mut recorder) => recorded(ended, asked_to_stop()),
+        ended = drain(&mut recorder, display) => recorded(ended, asked_to_stop()),
         () = signals.next() => {
             recorder.abandon();
             match timeout(LAST_WORDS, &mut recorder.ended).await {
@@ -149,11 +155,15 @@ async fn supervise(
 }
 
 /// Waits for endpoints under way, not for ever, and for the writer.
-async fn drain(recorder: &mut Recorder) -> Result<Written, RecvError> {
+async fn drain(recorder: &mut Recorder, display: &Display) -> Result<Written, RecvError> {
     if let Ok(ended) = timeout(DRAIN, &mut recorder.ended).await {
         return ended;
     }
     recorder.abandon();
+    if let Ok(ended) = timeout(LAST_WORDS, &mut recorder.ended).await {
+        return ended;
+    }
+    display.say("an output takes nothing: waiting for it; once more to lose what it has not taken".to_owned());
     (&mut recorder.ended).await
 }
 
@@ -211,7 +221,13 @@ pub(super) fn raise_open_file_limit() {
     }
 }
 
+/// Whether there are as many open files as a scan needs at least, before any is made that would be left behind.
+fn has_open_files() -> std::io::Result<()> {
+    let opened: std::io::Result<Vec<_>> = (0..LEAST_OPEN_FILES).map(|_| File::open("/dev/null")).collect();
+    opened.map(drop)
+}
+
 /// What the machine did not give us to begin with: files, signals, a thread.
 pub(super) fn cannot_start(error: &std::io::Error) -> Failure {
-    Failure::failed(format!("cannot start: {error}; see what `ulimit -a` allows"))
+    Failure::failed(format!("cannot start: {error}; see what is allowed (`ulimit -n`, `ulimit -a`)"))
 }

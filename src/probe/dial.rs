@@ -2,7 +2,7 @@
 //! one holds for all: the deadline, the bound on unresolved neighbours, and pauses where our own limits are met.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
@@ -28,14 +28,15 @@ const PAUSES_FOR_EXHAUSTION: [Duration; 8] = [
     Duration::from_secs(30),
 ];
 
+/// Whether one port leads to any number of peers at a time, so that none is free towards one of them only. Elsewhere each
+/// connection takes one from all.
+const PORTS_ARE_PER_PEER: bool = cfg!(target_os = "linux");
+
 /// How many of these are worth it where nothing else of ours is under way.
 const PAUSES_ALONE: usize = 4;
 
 /// How long we wait where something stands in the way that seldom passes, such as a missing route: three tries.
 const PAUSES_FOR_THE_REST: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(250)];
-
-/// How often we look whether there is a route again.
-const LOOK_FOR_ROUTE: Duration = Duration::from_secs(1);
 
 /// What dialling came to.
 pub(super) struct Dialled<S> {
@@ -140,12 +141,17 @@ impl<N: Network> Prober<N> {
             self.learn(allowance, begun, &tried);
             attempts += 1;
             if let Err(Failure::Local(error)) = &tried {
-                if network::is_exhaustion(error) {
+                if network::is_out_of_ports(error) && PORTS_ARE_PER_PEER {
+                    // Fewer connections to others would free none.
+                    if self.uplink.is_news() {
+                        self.agenda.tell(Notice::NoPorts { to });
+                    }
+                } else if network::is_exhaustion(error) {
                     if let Some(slots) = self.agenda.ran_out() {
                         self.agenda.tell(Notice::Fewer { slots, reason: network::describe(error) });
                     }
-                } else if let Some(lost) = self.uplink.lost(to.ip(), &self.network) {
-                    Box::pin(self.wait_for_route(to.ip(), lost)).await?;
+                } else if let Some(lost) = self.uplink.lost(Some(to.ip()), &self.network) {
+                    Box::pin(self.wait_for_route(Some(to.ip()), lost)).await?;
                     continue;
                 }
                 // What no connection of ours holds will not come free by waiting for them.
@@ -157,7 +163,7 @@ impl<N: Network> Prober<N> {
                     continue;
                 }
             } else if tried.is_ok() {
-                self.uplink.reached(to.ip());
+                self.uplink.reached(to.ip(), &self.network);
             }
             let result = tried.map_err(no_connection);
             log.note(|| match &result {
@@ -204,25 +210,6 @@ impl<N: Network> Prober<N> {
     /// The same for a port that is no part of a probe.
     pub(crate) async fn knock(&self, to: SocketAddr) -> Option<bool> {
         self.opens(to, &Log::default()).await
-    }
-
-    /// Waits until what was reached before has a route again, during which nothing is begun; none where a request to stop
-    /// comes first.
-    async fn wait_for_route(&self, like: IpAddr, lost: IpAddr) -> Option<()> {
-        let (pause, first) = self.agenda.pause();
-        if first {
-            self.agenda.tell(Notice::NoRoute { to: lost });
-        }
-        while self.uplink.lost(like, &self.network).is_some() {
-            tokio::select! {
-                () = sleep(LOOK_FOR_ROUTE) => {}
-                () = self.agenda.stop().asked() => return None,
-            }
-        }
-        if pause.end() {
-            self.agenda.tell(Notice::RouteAgain);
-        }
-        Some(())
     }
 }
 

@@ -11,9 +11,10 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use self::smtp::say_hello;
+use super::deadline::by;
 use super::identity::address_literal;
 use super::network::{Network, Stream};
 use super::peer::{Heard, Peer, Talk};
@@ -217,7 +218,7 @@ async fn hear_answer<S: Stream>(
             Progress::Incomplete => {}
             Progress::NotAReply => return Err(format!("no reply in answer to {verb}").into()),
         }
-        chunk = match timeout_at(deadline, peer.hear(<[u8]>::to_vec)).await {
+        chunk = match by(deadline, peer.hear(<[u8]>::to_vec)).await {
             Ok(Heard::Bytes(bytes)) => bytes,
             Ok(Heard::End) => return Err(format!("closed in answer to {verb}").into()),
             Ok(Heard::Broken(error)) => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::Prober;
+use super::deadline::by;
 use super::network::{Network, Stream};
 use super::peer::{Heard, Link, Peer};
 use super::reply::{Progress, ReplyReader};
@@ -53,7 +54,7 @@ impl<N: Network> Prober<N> {
                 None
             }
             (Leave::Quit, Outcome::Greeted) if observation.code != Some(NOT_AVAILABLE) => {
-                let done = timeout_at(deadline, quit(peer)).await;
+                let done = by(deadline, quit(peer)).await;
                 match done {
                     Ok(Goodbye::Answered) => Some(deadline),
                     Ok(Goodbye::Gone) | Err(_) => None,

@@ -9,6 +9,7 @@
 //! ```
 
 mod certificate;
+mod deadline;
 mod dial;
 mod dialogue;
 mod farewell;
@@ -22,7 +23,9 @@ mod neighbours;
 mod network;
 mod passive;
 mod peer;
+mod probed;
 mod protocol;
+mod pulse;
 mod reply;
 #[cfg(test)]
 pub(crate) mod scripted;
@@ -32,11 +35,12 @@ pub(crate) mod tests;
 mod tls;
 mod uplink;
 mod wait;
+mod watch;
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 pub use self::certificate::Roots;
 pub(crate) use self::certificate::{Anchors, Certificates};
@@ -46,15 +50,19 @@ pub use self::identity::is_ehlo_name;
 pub(crate) use self::identity::machine_name;
 pub(crate) use self::neighbours::Neighbours;
 pub(crate) use self::network::{Interface, Network, System};
+pub(crate) use self::probed::Probed;
 
 use self::network::Stream;
 pub(crate) use self::tls::TlsClient;
 pub(crate) use self::uplink::Uplink;
+pub(crate) use self::watch::{Lapse, Lapses};
 
+use self::deadline::by;
 use self::dial::{Dialled, NoConnection, Purpose};
 use self::greeting::{GreetingReader, State};
 use self::log::Log;
 use self::peer::{Heard, Link, Peer, is_reset};
+use self::probed::{Nothing, tell_via};
 use self::secure::is_to_be_asked_for_old_tls;
 use self::wait::{GoOn, Wait};
 use crate::config::{Depth, Leave};
@@ -127,9 +135,6 @@ pub(crate) struct Prober<N> {
     pub(crate) agenda: Arc<Agenda>,
 }
 
-/// What a probe came to: a row, and a connection that may have to be seen out.
-pub(crate) type Probed<S> = (Box<Observation>, Option<Parting<S>>);
-
 /// How listening for a greeting ended.
 enum Ended {
     /// We have to make room for others.
@@ -166,12 +171,19 @@ impl<N: Network> Prober<N> {
     }
 
     async fn visit(&self, visit: Visit<'_>) -> Option<Probed<N::Stream>> {
-        let Place { name, via, ip, port, service } = visit.place;
-        let mut observation =
-            Box::new(Observation::new(SystemTime::UNIX_EPOCH, Some(*ip), *port, *service, Outcome::Silent));
-        observation.name.clone_from(name);
-
         let dialled = self.dial(visit.place.address(), visit.purpose(), &visit.log).await?;
+        let dialled = match dialled {
+            // Where it had stood, or somebody wants to read of it, there is more to be told.
+            Dialled { time, attempts, result: Err(reason), .. }
+                if reason.outcome != Outcome::Reset && !visit.log.is_wanted() =>
+            {
+                return Some(Probed::Nothing(Nothing { time, attempts, reason }));
+            }
+            dialled => dialled,
+        };
+        let Place { name, ip, port, service, .. } = visit.place;
+        let mut observation = Box::new(Observation::new(dialled.time, Some(*ip), *port, *service, Outcome::Silent));
+        observation.name.clone_from(name);
         let mut parting = None;
         if let Some(peer) = self.connected(dialled, &visit, &mut observation).await {
             // The larger part of a probe's state begins here and is needed only where something stands to be talked to.
@@ -184,13 +196,9 @@ impl<N: Network> Prober<N> {
             }
             Box::pin(self.ask_for_old_tls(&visit, &mut observation)).await;
         }
+        tell_via(visit.place, &mut observation);
         observation.transcript = visit.log.into_transcript();
-        if let Some(via) = via {
-            let detail = observation.detail.take();
-            observation.detail =
-                Some(detail.map_or_else(|| via.to_string(), |detail| format!("{via}; {detail}")).into());
-        }
-        Some((observation, parting))
+        Some(Probed::Row(observation, parting))
     }
 
     /// A connection on which the greeting may come, or none, and the reason in the observation.
@@ -200,7 +208,6 @@ impl<N: Network> Prober<N> {
         visit: &Visit<'_>,
         observation: &mut Observation,
     ) -> Option<Peer<N::Stream>> {
-        observation.time = dialled.time;
         observation.attempts = dialled.attempts;
         match dialled.result {
             Ok(stream) => {
@@ -318,7 +325,7 @@ async fn listen<S: Stream>(peer: &mut Peer<S>, mut wait: Wait<'_>) -> Ended {
             State::Complete { code, len } => return Ended::Reply { code, len },
             State::Foreign => return Ended::Foreign,
         }
-        state = match timeout_at(wait.until, peer.hear(|bytes| greeting.read(bytes))).await {
+        state = match by(wait.until, peer.hear(|bytes| greeting.read(bytes))).await {
             Ok(Heard::Bytes(state)) => state,
             Ok(Heard::End) => break Ended::Fin,
             Ok(Heard::Broken(error)) => break Ended::Broken(error),
@@ -341,7 +348,7 @@ async fn hear_rest<S: Stream>(peer: &mut Peer<S>, deadline: Instant) {
     let deadline = deadline.min(Instant::now() + FOREIGN_REST);
     let enough = |peer: &Peer<S>| peer.received().bytes().contains(&b'\n') || peer.heard() > MAX_HEARD;
     while !enough(peer) {
-        match timeout_at(deadline, peer.hear(|_| ())).await {
+        match by(deadline, peer.hear(|_| ())).await {
             Ok(Heard::Bytes(())) => {}
             Ok(Heard::End | Heard::Broken(_)) | Err(_) => return,
         }

@@ -59,6 +59,13 @@ impl Neighbours {
     }
 }
 
+/// Whether the link with this address of ours has a carrier; none where no link has it.
+pub(super) fn has_carrier(ours: IpAddr) -> Option<bool> {
+    let mut interfaces = getifaddrs().ok()?;
+    let link = interfaces.find(|interface| interface.address.as_ref().and_then(ip) == Some(ours))?;
+    Some(link.flags.contains(InterfaceFlags::IFF_RUNNING))
+}
+
 fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
     let v4 = address.as_sockaddr_in().map(|address| address.ip().into());
     v4.or_else(|| address.as_sockaddr_in6().map(|address| address.ip().into()))

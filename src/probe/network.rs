@@ -19,8 +19,10 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use super::deadline::by;
 use super::icmp::{self, IcmpError};
 use super::info;
+use super::neighbours;
 
 /// How long a peer is given to speak before it is asked whether the connection stands at all: less than the second after
 /// which a SYN is repeated (RFC 6298 §2.1), so that until then there is one handshake to be measured.
@@ -37,8 +39,18 @@ pub(crate) trait Network: Send + Sync + 'static {
     /// Whether this machine knows a way there; nothing is sent.
     fn has_route(&self, to: IpAddr) -> bool;
 
+    /// The address of ours that we would speak from, and whether its link has a carrier; none where that is not known.
+    fn carrier(&self, _: IpAddr) -> Option<(IpAddr, bool)> {
+        None
+    }
+
     /// For how long this machine has been asleep since it started.
     fn slept(&self) -> Duration;
+
+    /// How much processor time this program has had.
+    fn worked(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// How a connection is made.
@@ -133,6 +145,13 @@ impl System {
         Ok(socket)
     }
 
+    /// A datagram socket that is connected to the discard port, which sends nothing.
+    fn towards(&self, to: IpAddr) -> io::Result<Socket> {
+        let socket = self.prepared(to, Type::DGRAM, Protocol::UDP)?;
+        socket.connect(&self.scoped(SocketAddr::new(to, 9)).into())?;
+        Ok(socket)
+    }
+
     /// Sends the SYN.
     fn start(&self, to: SocketAddr, nodelay: bool) -> Result<TcpStream, Failure> {
         let socket = self.socket(to.ip()).map_err(Failure::Local)?;
@@ -194,7 +213,7 @@ impl Network for System {
                 Err(_) => {}
             }
         }
-        match timeout_at(how.deadline, stream.writable()).await {
+        match by(how.deadline, stream.writable()).await {
             Ok(Ok(())) => Tcp::decided(stream),
             Ok(Err(error)) => Err(Failure::Local(error)),
             Err(_) => Err(Failure::Timeout),
@@ -202,12 +221,18 @@ impl Network for System {
     }
 
     fn has_route(&self, to: IpAddr) -> bool {
-        let asked = self.prepared(to, Type::DGRAM, Protocol::UDP).and_then(|socket| {
-            // The discard port; a datagram socket that is connected has sent nothing.
-            socket.connect(&self.scoped(SocketAddr::new(to, 9)).into())
-        });
         // Out of sockets is not out of routes.
-        asked.map_or_else(|error| is_exhaustion(&error) && !is_out_of_ports(&error), |()| true)
+        self.towards(to).map_or_else(|error| is_exhaustion(&error) && !is_out_of_ports(&error), |_| true)
+    }
+
+    fn carrier(&self, to: IpAddr) -> Option<(IpAddr, bool)> {
+        let ours = self.towards(to).ok()?.local_addr().ok()?.as_socket()?.ip();
+        Some((ours, neighbours::has_carrier(ours)?))
+    }
+
+    fn worked(&self) -> Duration {
+        use nix::time::{ClockId, clock_gettime};
+        clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map(Duration::from).unwrap_or_default()
     }
 
     #[cfg(target_os = "linux")]

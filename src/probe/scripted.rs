@@ -109,6 +109,7 @@ struct Shared {
     heard: Mutex<Vec<u8>>,
     hung_up_at: Mutex<Option<Instant>>,
     offline: AtomicBool,
+    offline_v6: AtomicBool,
     slept: Mutex<Duration>,
     /// How many descriptors there are; 0 for any number.
     descriptors: AtomicUsize,
@@ -154,6 +155,11 @@ impl Scripted {
     /// Takes every route away, or brings them back.
     pub(crate) fn set_offline(&self, offline: bool) {
         self.0.offline.store(offline, Ordering::Relaxed);
+    }
+
+    /// The same for IPv6 alone.
+    pub(crate) fn set_offline_v6(&self, offline: bool) {
+        self.0.offline_v6.store(offline, Ordering::Relaxed);
     }
 
     /// Changes what an address does from now on.
@@ -207,8 +213,9 @@ impl Network for Scripted {
         timeout_at(how.deadline, self.answer(to)).await.unwrap_or(Err(Failure::Timeout))
     }
 
-    fn has_route(&self, _: IpAddr) -> bool {
-        !self.0.offline.load(Ordering::Relaxed)
+    fn has_route(&self, to: IpAddr) -> bool {
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        !is_set(&self.0.offline) && (to.is_ipv4() || !is_set(&self.0.offline_v6))
     }
 
     fn slept(&self) -> Duration {
@@ -238,7 +245,7 @@ impl Scripted {
         if descriptors > 0 && self.0.open.load(Ordering::Relaxed) > descriptors {
             return Err(Failure::Local(io::Error::from_raw_os_error(nix::libc::EMFILE)));
         }
-        if self.0.offline.load(Ordering::Relaxed) {
+        if !self.has_route(to.ip()) {
             return Err(Failure::Local(io::Error::from_raw_os_error(nix::libc::ENETUNREACH)));
         }
         let exhausted = || Err(Failure::Local(io::Error::from_raw_os_error(nix::libc::EMFILE)));

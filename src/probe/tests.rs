@@ -159,7 +159,7 @@ async fn play(what: &str, scene: Scene) {
         Place { name: scene.name.map(Into::into), via: None, ip: "192.0.2.1".parse().unwrap(), port: 1, service };
 
     let begun = Instant::now();
-    let (mut row, parting) = prober.probe(&place, Turn::First).await.expect(what);
+    let (mut row, parting) = prober.probe(&place, Turn::First).await.expect(what).into_row(&place);
     let row_at = begun.elapsed();
     Classifier::builtin().classify(&mut row);
     if let Some(parting) = parting {

@@ -111,7 +111,8 @@ impl<N: Network> Run<N> {
         let place = Place { name: None, via: None, ip: address.ip(), port: address.port(), service };
         let Some(_held) = self.agenda().hold(address.ip()).await else { return Hail::Stopped };
         let Some(()) = self.agenda().again(address.ip()).await else { return Hail::Stopped };
-        let Some((row, parting)) = self.prober.hail(&place).await else { return Hail::Stopped };
+        let Some(hailed) = self.prober.hail(&place).await else { return Hail::Stopped };
+        let (row, parting) = hailed.into_row(&place);
         if let Some(parting) = parting {
             parting.see_out().await;
         }

@@ -102,9 +102,8 @@ impl<N: Network> Run<N> {
                 () = sleep(self.settings.further.sample_interval) => {}
                 () = self.agenda().stop().asked() => break,
             }
-            let Some((mut again, parting)) = self.unless_stopped(self.prober.sample(place)).await else {
-                break;
-            };
+            let Some(again) = self.unless_stopped(self.prober.sample(place)).await else { break };
+            let (mut again, parting) = again.into_row(place);
             if let Some(parting) = parting {
                 parting.see_out().await;
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::observation::{Observation, Outcome, Service};
+use crate::probe::Lapse;
 use crate::target::NoAddress;
 
 /// Whether it is the peer's or the network's answer, rather than the lack of one.
@@ -20,6 +21,50 @@ pub(super) fn is_answer(outcome: Outcome) -> bool {
         | Outcome::Timeout
         | Outcome::LocalError => false,
     }
+}
+
+/// Whether an outcome says nothing of the peer, because of what befell us while it was probed.
+pub(super) fn is_spoilt(outcome: Outcome, lapse: Lapse) -> bool {
+    match lapse {
+        Lapse::CutOff => !is_answer(outcome),
+        // What a peer said is true, but not when it did, and our long silence may have had it give up.
+        Lapse::Slept => !matches!(outcome, Outcome::Refused | Outcome::Unresolved),
+        // The system has seen to our connections meanwhile.
+        Lapse::StoodStill(_) => !matches!(outcome, Outcome::Refused | Outcome::Unreachable | Outcome::Unresolved),
+    }
+}
+
+/// The same where it was probed again already. A machine that is short of time gets shorter by each try, and an answer is
+/// one; so is the lack of one from a peer that need not have waited for us.
+pub(super) fn is_spoilt_again(outcome: Outcome, lapse: Lapse) -> bool {
+    match lapse {
+        Lapse::Slept | Lapse::CutOff => !is_answer(outcome),
+        Lapse::StoodStill(_) => matches!(outcome, Outcome::TlsFailed | Outcome::Reset | Outcome::Closed),
+    }
+}
+
+/// What came of probing again: its own row, unless only the first has an answer.
+pub(super) fn better(first: Box<Observation>, again: Box<Observation>) -> Box<Observation> {
+    let attempts = first.attempts + again.attempts;
+    let is_worse = is_answer(first.outcome) && !is_answer(again.outcome) || is_pushback(&again) && !is_pushback(&first);
+    let mut row = if is_worse { first } else { again };
+    row.attempts = attempts;
+    row
+}
+
+/// A row where something kept us from hearing the peer each time.
+pub(super) fn unheard(row: Box<Observation>, lapse: Lapse) -> Box<Observation> {
+    let why = match lapse {
+        Lapse::Slept => "this machine slept",
+        Lapse::StoodStill(_) => "this program stood still, stopped or short of processor time,",
+        Lapse::CutOff => "this machine had lost its route",
+    };
+    let detail = format!("{why} each time that it was probed; it seemed {}", row.outcome);
+    let mut unheard = Box::new(Observation::new(row.time, row.ip, row.port, row.service, Outcome::LocalError));
+    unheard.name = row.name;
+    unheard.detail = Some(detail.into());
+    unheard.attempts = row.attempts;
+    unheard
 }
 
 /// Whether a server tells us that we, or all together, are too many for it: 421 (RFC 959 §4.2, RFC 5321 §3.8), or words

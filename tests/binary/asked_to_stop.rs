@@ -1,5 +1,6 @@
 //! Requests to stop: nothing new is begun, what is known is written, and a second request ends everything.
 
+use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGTERM};
 use serde_json::Value;
 
 use super::peers::{Gate, Peer, Step, listen, polite, say};
-use super::program::{Ended, Running, Watched, rows_in, scan};
+use super::program::{Ended, Running, Watched, rows, rows_in, scan};
 
 /// How long the program waits for endpoints under way after the first request.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -134,7 +135,25 @@ fn quiet_stops_without_a_word() {
     assert!(matches!((ended.code, outcomes(folder.path()).len()), (Some(3), 3..=5) | (Some(0), 6)), "{ended:?}");
 }
 
-/// A reader that does not read: what it has not taken is lost, and said to be.
+/// A reader that does not read: after the first request it is waited for, and said to be.
+#[test]
+fn a_first_request_waits_for_a_stalled_reader() {
+    let greeting = format!("220 {}\r\n", "long ".repeat(10_000));
+    let peers = [(); 4].map(|()| Peer::new(polite(&greeting)));
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let running = Running::start_onto(&mut scan(peers.iter().map(|peer| peer.target("smtp"))), Stdio::from(writer));
+    for peer in &peers {
+        peer.report();
+    }
+    running.signal(SIGINT);
+    running.says("\nan output takes nothing: waiting for it; once more to lose what it has not taken\n");
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    let ended = running.end();
+    assert_eq!((ended.code, rows(&text).len()), (Some(0), 4), "{}", ended.stderr);
+}
+
+/// What it has not taken after the second is lost, and said to be.
 #[test]
 fn a_second_request_does_not_wait_for_a_stalled_reader() {
     // More than a pipe holds.

@@ -96,7 +96,7 @@ fn ports_that_others_hold_are_waited_for() {
 
     let words = ["10.99.0.2:2525-2541=smtp", "--all", "--per-host", "8", "--concurrency", "8"];
     let running = Running::start(&mut network.command(words));
-    running.says("\nthis machine ran out (EADDRNOTAVAIL: Cannot assign requested address): ");
+    running.says("\nno port is free towards 10.99.0.2:2525: ");
     for other in &others {
         other.report();
     }
@@ -213,7 +213,7 @@ fn a_large_network_at_hand_fills_no_neighbour_table() {
 }
 
 /// Waits until a process that was stopped stands still; false where it has ended.
-fn until_still(id: u32) -> bool {
+pub(crate) fn until_still(id: u32) -> bool {
     loop {
         let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
         // The name before the state may have blanks in it.

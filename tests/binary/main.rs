@@ -30,6 +30,8 @@ mod explain;
 #[cfg(test)]
 mod farewell;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod further;
 #[cfg(test)]
 mod good_runs;

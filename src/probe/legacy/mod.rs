@@ -38,7 +38,7 @@ use std::task::ready;
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 pub(crate) use self::hello::Hello;
 
@@ -47,6 +47,7 @@ pub(super) use self::session::Session;
 use self::client::{Client, Depth, Progress};
 use self::error::Error;
 use self::session::Connection;
+use super::deadline::by;
 use super::{protocol, tls};
 
 /// How much is read at once. It lives on the stack for the length of one poll: a waiting peer costs no buffer.
@@ -115,7 +116,7 @@ where
         Ok(client) => client,
         Err(error) => return Outcome::Failed(Facts { error: Some(error.to_string().into()), ..Facts::default() }),
     };
-    let end = timeout_at(deadline, talk(&mut stream, &mut client)).await;
+    let end = by(deadline, talk(&mut stream, &mut client)).await;
     let mut facts = client.into_facts();
     match end {
         Ok(Ok(End::Established(connection))) => Outcome::Session(Box::new(Session::new(stream, *connection)), facts),

@@ -7,7 +7,7 @@ use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, ProtocolVersion};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::observation::{TlsFacts, TlsUse};
 use crate::probe::certificate::Certificates;
+use crate::probe::deadline::by;
 use crate::probe::network::Stream;
 use crate::probe::peer::Link;
 
@@ -43,7 +44,7 @@ impl TlsClient {
         let sni = name.filter(|_| server.sni).and_then(|name| ServerName::try_from(name.to_owned()).ok());
         let server = sni.unwrap_or_else(|| ServerName::IpAddress(server.ip.into()));
         let connect = TlsConnector::from(Arc::new(config)).connect(server, Sniffer::new(stream)).into_fallible();
-        match timeout_at(deadline, connect).await {
+        match by(deadline, connect).await {
             Ok(Ok(stream)) => {
                 let facts = established(&stream, &recorder, name, tls);
                 Handshake::Done(Link::Tls(Box::new(stream)), Box::new(facts))

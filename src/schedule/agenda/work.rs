@@ -53,9 +53,13 @@ pub(crate) struct Done {
 impl Done {
     /// What a final row says.
     pub(crate) fn of(ticket: Ticket, row: &Observation) -> Self {
-        let retried = if row.again == Some(Again::Lost) { Retried::InVain } else { Retried::Answered };
-        let retried = (row.retries > 0).then_some(retried);
-        Self { ticket, port: row.port, outcome: row.outcome, retried }
+        Self { ticket, port: row.port, outcome: row.outcome, retried: Retried::of(row.retries, row.again) }
+    }
+
+    /// What is final and has no row.
+    pub(crate) fn without_row(task: &Task, outcome: Outcome, again: Option<Again>) -> Self {
+        let Task { ticket, place, retries, .. } = task;
+        Self { ticket: *ticket, port: place.port, outcome, retried: Retried::of(*retries, again) }
     }
 }
 
@@ -66,6 +70,14 @@ pub(crate) enum Retried {
     Answered,
     /// Nothing ever did.
     InVain,
+}
+
+impl Retried {
+    /// Of an endpoint that was tried again so often, and might be once more.
+    fn of(retries: u32, again: Option<Again>) -> Option<Self> {
+        let retried = if again == Some(Again::Lost) { Self::InVain } else { Self::Answered };
+        (retries > 0).then_some(retried)
+    }
 }
 
 /// A name to find the addresses of.
