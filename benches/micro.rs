@@ -1,5 +1,6 @@
-//! What the parts cost that every endpoint passes: how many greetings a second one core names, how many rows it judges and
-//! writes, in each format, how many starts it decides on, and how many chains of certificates it judges. Run with `cargo bench --bench micro`.
+//! What the parts cost that every endpoint passes: the bare loop over connections, the order, the reply grammar, how many
+//! greetings a second one core names, how many rows it judges and writes, in each format, how many starts it decides on, and
+//! how many chains of certificates it judges. Run with `cargo bench --bench micro`.
 
 // They are not public, and plain enough to be compiled once more for the bench.
 #[path = "../src/probe/certificate/mod.rs"]
@@ -19,11 +20,21 @@ mod pacer;
 #[path = "../src/schedule/permutation.rs"]
 #[expect(dead_code, reason = "a bench needs little of it")]
 mod permutation;
+#[path = "micro/probing.rs"]
+mod probing;
+#[path = "floor/range.rs"]
+#[expect(dead_code, reason = "a bench needs little of it")]
+mod range;
+#[path = "../src/probe/reply.rs"]
+#[expect(dead_code, reason = "a bench needs little of it")]
+mod reply;
 #[path = "micro/sample.rs"]
 mod sample;
 #[path = "../src/classify/text.rs"]
 #[expect(dead_code, unused_imports, reason = "a bench needs little of it")]
 mod text;
+#[path = "floor/yardstick.rs"]
+mod yardstick;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
