@@ -9,6 +9,9 @@
 //! cargo bench --bench floor -- --scenario refused-8 --seconds 120
 //! ```
 //!
+//! `cargo bench` builds hailer with the features that tests need, a clock that can be paused among them, which costs a
+//! little; `--hailer target/release/hailer` measures what `cargo build --release` has built.
+//!
 //! The bench is several processes: itself, the peers that greet ([`peers`]), the keeper of its namespaces ([`world`]),
 //! and one overseer at a time ([`measure`]) with the program that it measures, which is hailer or the yardstick
 //! ([`yardstick`]). All but hailer are this binary, told its role by its first argument.
@@ -39,6 +42,7 @@ mod rows;
 mod sample;
 mod scenarios;
 mod spread;
+mod start;
 mod threads;
 mod tls;
 mod world;

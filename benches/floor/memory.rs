@@ -23,6 +23,9 @@ const LATE: Duration = Duration::from_secs(5);
 /// Runs of each; memory differs little between them.
 const RUNS: u32 = 3;
 
+/// Processes of peers: none holds more than 20,000 files, listeners and clients.
+const SERVERS: u32 = 4;
+
 /// So many in flight, from a range that is as long or a little longer.
 #[derive(Debug, Clone, Copy)]
 struct Load {
@@ -80,7 +83,7 @@ impl Bench<'_> {
             Stage::Greeting | Stage::ServerHello => {
                 let port = ClosedPort::reserve(LOWEST)?.number;
                 let greeting = self.options.greeting.clone();
-                let job = peers::Job { range, port, greeting, late: LATE, share: 0, of: self.options.servers };
+                let job = peers::Job { range, port, greeting, late: LATE, share: 0, of: SERVERS };
                 let _peers = Peers::start(&job)?;
                 let service = if matches!(stage, Stage::Greeting) { "ftp" } else { "ftps" };
                 self.peak_at(load, port, service)

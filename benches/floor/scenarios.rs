@@ -18,7 +18,7 @@ use crate::yardstick::{self, Counts, Leave};
 use crate::{Options, Role, arguments};
 
 /// No run takes this long; one that does is stopped and complained about.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// What is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -42,11 +42,13 @@ pub(crate) enum Scenario {
     Dark,
     /// Rows to nowhere.
     Writers,
+    /// One endpoint.
+    Start,
 }
 
 impl Scenario {
     /// Those that have goals.
-    pub(crate) const WITH_GOALS: [Self; 8] = [
+    pub(crate) const WITH_GOALS: [Self; 9] = [
         Self::Refused,
         Self::Greeting,
         Self::GreetingQuit,
@@ -55,6 +57,7 @@ impl Scenario {
         Self::Memory,
         Self::Dark,
         Self::Writers,
+        Self::Start,
     ];
 }
 
@@ -113,6 +116,7 @@ impl<'a> Bench<'a> {
                 Scenario::Dark if self.is_skipped("dark", "--scenario dark") => {}
                 Scenario::Dark => self.dark()?,
                 Scenario::Writers => self.writers(),
+                Scenario::Start => self.start()?,
             }
         }
         Ok(())
