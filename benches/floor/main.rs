@@ -1,29 +1,52 @@
-//! How close hailer comes to the machine's floor: CPU time per endpoint and peak memory, against a bare readiness loop
-//! over the same endpoints, run in turn.
+//! How close hailer comes to the machine's floor: CPU time per endpoint, wall time and peak memory, against a bare
+//! readiness loop over the same endpoints, run in turn; and what else it is held to, in a table of goals.
 //!
 //! ```text
+//! cargo bench --bench floor -- --goals                all that has a goal; some eight minutes, as root
 //! cargo bench --bench floor -- --prefix 20            a quick run over 4,096 endpoints
-//! cargo bench --bench floor                           all of it: 65,536 endpoints, five pairs a scenario
+//! cargo bench --bench floor                           65,536 endpoints, five pairs a scenario
+//! cargo bench --bench floor -- --scenario greeting --over veth
 //! cargo bench --bench floor -- --scenario refused-8 --seconds 120
 //! ```
 //!
-//! The bench is several processes: itself, the peers that greet ([`peers`]), and one overseer at a time ([`measure`])
-//! with the program that it measures, which is hailer or the yardstick ([`yardstick`]). All but hailer are this binary,
-//! told its role by its first argument.
+//! `cargo bench` builds hailer with the features that tests need, a clock that can be paused among them, which costs a
+//! little; `--hailer target/release/hailer` measures what `cargo build --release` has built.
 //!
-//! Limits: Linux (epoll, `/proc`); nothing leaves 127.0.0.0/8; everything shares one machine, so wall time says less
-//! than CPU time. Rows and exit codes are checked, timings are not. Without `--bench`, as `cargo test --benches` runs
-//! it, only a smoke run of a few endpoints takes place.
+//! The bench is several processes: itself, the peers that greet ([`peers`]), the keeper of its namespaces ([`world`]),
+//! and one overseer at a time ([`measure`]) with the program that it measures, which is hailer or the yardstick
+//! ([`yardstick`]). All but hailer are this binary, told its role by its first argument.
+//!
+//! Limits: Linux (epoll, `/proc`); nothing leaves 127.0.0.0/8 or namespaces of the bench's own; everything shares one
+//! machine, so wall time says less than CPU time. Rows and exit codes are checked, timings are not: a goal that is not met
+//! is printed as such. Without `--bench`, as `cargo test --benches` runs it, only a smoke run of a few endpoints takes place.
 
 #![expect(clippy::print_stdout, reason = "the table is what a bench is for")]
 #![expect(clippy::print_stderr, reason = "progress and complaints are for people")]
 
+mod dark;
+mod field;
+mod goal;
+#[path = "../tls/grab/mod.rs"]
+#[expect(dead_code, reason = "the bench tls has scenarios and figures more")]
+mod grab;
 mod measure;
+mod memory;
+mod pairs;
 mod peers;
 mod range;
+mod relay;
 mod report;
 mod rows;
+#[path = "../micro/sample.rs"]
+#[expect(dead_code, reason = "one kind of row is enough here")]
+mod sample;
 mod scenarios;
+mod spread;
+mod start;
+mod threads;
+mod tls;
+mod world;
+mod writers;
 mod yardstick;
 
 use std::error::Error;
@@ -35,7 +58,12 @@ use clap::Parser;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 
+use crate::field::Over;
 use crate::scenarios::{Bench, Scenario};
+
+/// As in hailer: the bare loop over TLS allocates.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Files that a process of peers needs besides its listeners and clients.
 const SPARE_FILES: u64 = 64;
@@ -46,7 +74,13 @@ struct Options {
     /// What to run; may be repeated
     #[arg(long, value_enum, default_values = ["greeting", "greeting-quit", "refused", "refused-8"])]
     scenario: Vec<Scenario>,
-    /// Endpoints: 127.1.0.0/PREFIX
+    /// What lies between client and peers in refused, greeting and greeting-quit; may be repeated
+    #[arg(long, value_enum, default_values = ["loopback"])]
+    over: Vec<Over>,
+    /// All scenarios that have a goal, over both
+    #[arg(long, conflicts_with_all = ["scenario", "over"])]
+    goals: bool,
+    /// Endpoints: 127.1.0.0/PREFIX, or 10.98.0.0/PREFIX of a namespace
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u8).range(16..=30))]
     prefix: u8,
     /// Runs of hailer and the yardstick each
@@ -68,8 +102,8 @@ struct Options {
     #[arg(long, default_value = "220 (vsFTPd 3.0.5)")]
     greeting: String,
     /// Another hailer than the one built with the bench
-    #[arg(long)]
-    hailer: Option<PathBuf>,
+    #[arg(long, default_value = env!("CARGO_BIN_EXE_hailer"))]
+    hailer: PathBuf,
     /// An argument more for hailer; may be repeated
     #[arg(long, allow_hyphen_values = true)]
     hailer_arg: Vec<String>,
@@ -98,22 +132,27 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     {
         return play(role, job).map(|()| ExitCode::SUCCESS);
     }
+    if let Some(played) = grab::play(&arguments) {
+        return played.map(|()| ExitCode::SUCCESS);
+    }
     let options = Options::parse();
     let options = if options.bench { options } else { smoke(options) };
+    let options = if options.goals {
+        Options { scenario: Scenario::WITH_GOALS.into(), over: vec![Over::Loopback, Over::Veth], ..options }
+    } else {
+        options
+    };
     allow_files(&options)?;
 
     // Inside the target folder, which `cargo clean` empties should the bench be killed.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let mut bench = Bench::new(&options, folder.path())?;
-    let mut tables = Vec::new();
-    for scenario in &options.scenario {
-        tables.extend(bench.pairs(*scenario)?);
+    let mut bench = Bench::new(&options, folder.path());
+    bench.run()?;
+    if !bench.runs.is_empty() {
+        println!("{}", report::table(&bench.runs));
     }
-    if !tables.is_empty() {
-        print!("{}", report::table(&tables));
-    }
-    if options.scenario.contains(&Scenario::RefusedEight) && !options.floor_only {
-        print!("{}", bench.refused_eight()?);
+    if options.bench && !options.floor_only && !bench.goals.is_empty() {
+        print!("{}", goal::table(&bench.goals));
     }
     match bench.complaints() {
         [] => Ok(ExitCode::SUCCESS),
@@ -127,7 +166,8 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
 /// A run that shows whether the bench works, not how fast anything is.
 fn smoke(options: Options) -> Options {
     let scenario = vec![Scenario::Greeting, Scenario::GreetingQuit, Scenario::Refused];
-    Options { scenario, prefix: 26, pairs: 1, concurrency: 16, servers: 2, ..options }
+    let over = vec![Over::Loopback, Over::Veth];
+    Options { scenario, over, goals: false, prefix: 26, pairs: 1, concurrency: 16, servers: 2, ..options }
 }
 
 /// Raises the limit of open files as far as it goes, for all the processes to come, and checks that it suffices.
@@ -151,6 +191,7 @@ fn allow_files(options: &Options) -> Result<(), Box<dyn Error>> {
 /// What a process of this binary is for, when it is not the bench itself.
 #[derive(Debug, Clone, Copy)]
 enum Role {
+    Keeper,
     Overseer,
     Peers,
     Yardstick,
@@ -159,6 +200,7 @@ enum Role {
 impl Role {
     fn name(self) -> &'static str {
         match self {
+            Self::Keeper => "role:keeper",
             Self::Overseer => "role:overseer",
             Self::Peers => "role:peers",
             Self::Yardstick => "role:yardstick",
@@ -166,7 +208,7 @@ impl Role {
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        [Self::Overseer, Self::Peers, Self::Yardstick].into_iter().find(|role| role.name() == name)
+        [Self::Keeper, Self::Overseer, Self::Peers, Self::Yardstick].into_iter().find(|role| role.name() == name)
     }
 }
 
@@ -183,16 +225,17 @@ fn arguments(role: Role, job: &impl Serialize) -> Result<[OsString; 2], Box<dyn 
 
 fn play(role: Role, job: &str) -> Result<(), Box<dyn Error>> {
     match role {
-        Role::Overseer => {
-            println!("{}", serde_json::to_string(&measure::oversee(&serde_json::from_str(job)?)?)?);
-            Ok(())
-        }
+        Role::Keeper => world::keep(serde_json::from_str(job)?),
+        Role::Overseer => answer(&measure::oversee(&serde_json::from_str(job)?)?),
         Role::Peers => peers::serve(&serde_json::from_str(job)?),
-        Role::Yardstick => {
-            println!("{}", serde_json::to_string(&yardstick::run(serde_json::from_str(job)?)?)?);
-            Ok(())
-        }
+        Role::Yardstick => answer(&yardstick::run(serde_json::from_str(job)?)?),
     }
+}
+
+/// What a process of this binary has to say, on one line.
+fn answer(words: &impl Serialize) -> Result<(), Box<dyn Error>> {
+    println!("{}", serde_json::to_string(words)?);
+    Ok(())
 }
 
 /// Says how far the bench is.

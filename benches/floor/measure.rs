@@ -66,12 +66,14 @@ impl Cost {
     }
 }
 
-/// The memory of the program at one moment.
+/// The memory and open files of the program at one moment.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Sample {
     pub(crate) at: Duration,
     pub(crate) resident_kib: u32,
     pub(crate) peak_kib: u32,
+    /// How many files it had open.
+    pub(crate) files: u32,
 }
 
 /// Runs the program under an overseer.
@@ -173,7 +175,8 @@ fn sample(pid: u32, at: Duration) -> Option<Sample> {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim().strip_suffix(" kB")?.parse().ok()
     };
-    Some(Sample { at, resident_kib: field("VmRSS:")?, peak_kib: field("VmHWM:")? })
+    let files = u32::try_from(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count()).ok()?;
+    Some(Sample { at, resident_kib: field("VmRSS:")?, peak_kib: field("VmHWM:")?, files })
 }
 
 fn duration(value: TimeVal) -> Result<Duration, Box<dyn Error>> {

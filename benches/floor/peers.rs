@@ -5,13 +5,17 @@
 //! it listens with one byte on its standard output, and ends when its standard input does: dropping [`Peers`] ends it,
 //! and so does the death of the bench, however it dies.
 //!
+//! Peers may greet late: then so many clients are in flight as there are endpoints, or as the client has room for.
+//!
 //! Limits: one greeting, no dialogue but QUIT, and no deadline for a client.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -36,6 +40,8 @@ pub(crate) struct Job {
     pub(crate) port: u16,
     /// Line that the peers greet with, without its end.
     pub(crate) greeting: String,
+    /// How long after accepting they greet.
+    pub(crate) late: Duration,
     /// This process takes every `of`-th address, from `share` on.
     pub(crate) share: u32,
     pub(crate) of: u32,
@@ -78,7 +84,12 @@ impl Drop for Peers {
 
 /// The process of peers itself: serves until standard input ends.
 pub(crate) fn serve(job: &Job) -> Result<(), Box<dyn Error>> {
-    let mut server = Server { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, sockets: Vec::new() };
+    let mut server = Server {
+        epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+        sockets: Vec::new(),
+        late: job.late,
+        waiting: VecDeque::new(),
+    };
     let life = io::stdin();
     server.watch(&life)?;
     for index in (job.share..job.range.len()).step_by(usize::try_from(job.of)?) {
@@ -93,7 +104,8 @@ pub(crate) fn serve(job: &Job) -> Result<(), Box<dyn Error>> {
     let greeting = format!("{}\r\n", job.greeting);
     let mut events = vec![EpollEvent::empty(); BATCH];
     loop {
-        let ready = match server.epoll.wait(&mut events, EpollTimeout::NONE) {
+        server.greet_who_waits(greeting.as_bytes())?;
+        let ready = match server.epoll.wait(&mut events, server.patience()?) {
             Err(Errno::EINTR) => continue,
             ready => ready?,
         };
@@ -111,6 +123,9 @@ pub(crate) fn serve(job: &Job) -> Result<(), Box<dyn Error>> {
 struct Server {
     epoll: Epoll,
     sockets: Vec<Option<Socket>>,
+    late: Duration,
+    /// Who is to be greeted when. Nobody listens to them before.
+    waiting: VecDeque<(Instant, TcpStream)>,
 }
 
 enum Socket {
@@ -142,10 +157,12 @@ impl Server {
         match self.sockets.get(index).and_then(Option::as_ref) {
             Some(Socket::Listener(listener)) => {
                 // An error is a client that is gone already, or too many of them: level-triggered, it comes again.
-                if let Ok((stream, _)) = listener.accept()
-                    && say(&stream, greeting)
-                {
-                    self.keep(Socket::Client(stream))?;
+                if let Ok((stream, _)) = listener.accept() {
+                    if !self.late.is_zero() {
+                        self.waiting.push_back((Instant::now() + self.late, stream));
+                    } else if say(&stream, greeting) {
+                        self.keep(Socket::Client(stream))?;
+                    }
                 }
             }
             Some(Socket::Client(stream)) if answer(stream) => {}
@@ -153,6 +170,25 @@ impl Server {
             None => {}
         }
         Ok(())
+    }
+
+    fn greet_who_waits(&mut self, greeting: &[u8]) -> Result<(), Box<dyn Error>> {
+        while self.waiting.front().is_some_and(|(due, _)| *due <= Instant::now())
+            && let Some((_, stream)) = self.waiting.pop_front()
+        {
+            if say(&stream, greeting) {
+                self.keep(Socket::Client(stream))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How long nothing need happen.
+    fn patience(&self) -> Result<EpollTimeout, Box<dyn Error>> {
+        let Some((due, _)) = self.waiting.front() else { return Ok(EpollTimeout::NONE) };
+        // The rounding must not make it wake up just too early.
+        let pause = due.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+        Ok(EpollTimeout::try_from(pause)?)
     }
 }
 

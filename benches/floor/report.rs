@@ -6,22 +6,31 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::measure::{Cost, Sample};
+use crate::spread::Spread;
 
 /// The costs of one scenario, run by run.
 #[derive(Debug)]
 pub(crate) struct Runs {
-    pub(crate) scenario: &'static str,
+    pub(crate) scenario: String,
     pub(crate) endpoints: u32,
     /// Empty when the yardstick ran alone.
     pub(crate) hailer: Vec<Cost>,
     pub(crate) floor: Vec<Cost>,
 }
 
+impl Runs {
+    /// A figure of hailer's by the floor's, pair by pair.
+    pub(crate) fn ratios(&self, figure: impl Fn(&Cost) -> Duration) -> impl Iterator<Item = f64> {
+        let seconds = move |cost: &Cost| figure(cost).as_secs_f64();
+        self.hailer.iter().zip(&self.floor).map(move |(hailer, floor)| seconds(hailer) / seconds(floor))
+    }
+}
+
 /// The table, with its head.
 pub(crate) fn table(all: &[Runs]) -> String {
     let mut text = format!(
-        "{:<14} {:>9}  {:>10} {:>10}  {:<19}  {:>9} {:>9}  {:>10} {:>10}\n{:<14} {:>9}  {:>10} {:>10}  {:<19}  {:>9} \
-         {:>9}  {:>10} {:>10}\n",
+        "{:<18} {:>9}  {:>10} {:>10}  {:<19}  {:>9} {:>9}  {:<19}  {:>10} {:>10}\n{:<18} {:>9}  {:>10} {:>10}  {:<19}  \
+         {:>9} {:>9}  {:<19}  {:>10} {:>10}\n",
         "scenario",
         "endpoints",
         "hailer",
@@ -29,6 +38,7 @@ pub(crate) fn table(all: &[Runs]) -> String {
         "ratio",
         "hailer",
         "floor",
+        "ratio",
         "hailer",
         "floor",
         "",
@@ -38,6 +48,7 @@ pub(crate) fn table(all: &[Runs]) -> String {
         "median (min–max)",
         "wall",
         "wall",
+        "median (min–max)",
         "peak",
         "peak",
     );
@@ -45,15 +56,14 @@ pub(crate) fn table(all: &[Runs]) -> String {
         let cpu = |cost: &Cost| cost.cpu().as_secs_f64() * 1e6 / f64::from(runs.endpoints);
         let wall = |cost: &Cost| cost.wall.as_secs_f64();
         let peak = |cost: &Cost| mebibytes(cost.peak_kib);
-        let ratios = runs.hailer.iter().zip(&runs.floor).map(|(hailer, floor)| cpu(hailer) / cpu(floor));
-        let ratio = Spread::of(ratios).map_or_else(
-            || "–".to_owned(),
-            |ratio| format!("{:.2} ({:.2}–{:.2})", ratio.median, ratio.least, ratio.most),
-        );
+        let ratio = |figure: fn(&Cost) -> Duration| {
+            Spread::of(runs.ratios(figure)).map_or_else(|| "–".to_owned(), |ratio| ratio.text(2))
+        };
+        let (of_cpu, of_wall) = (ratio(Cost::cpu), ratio(|cost| cost.wall));
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "{:<14} {:>9}  {:>10} {:>10}  {ratio:<19}  {:>9} {:>9}  {:>10} {:>10}",
+            "{:<18} {:>9}  {:>10} {:>10}  {of_cpu:<19}  {:>9} {:>9}  {of_wall:<19}  {:>10} {:>10}",
             runs.scenario,
             runs.endpoints,
             median(&runs.hailer, cpu, 2, ""),
@@ -90,22 +100,6 @@ pub(crate) fn memory(samples: &[Sample]) -> String {
         }
     }
     text
-}
-
-struct Spread {
-    least: f64,
-    median: f64,
-    most: f64,
-}
-
-impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
-        let mut values = values.collect::<Vec<_>>();
-        values.sort_by(f64::total_cmp);
-        let (least, most) = (*values.first()?, *values.last()?);
-        let (lower, upper) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
-        Some(Self { least, median: f64::midpoint(lower, upper), most })
-    }
 }
 
 fn median(costs: &[Cost], figure: impl Fn(&Cost) -> f64, decimals: usize, unit: &str) -> String {

@@ -1,73 +1,125 @@
-//! The scenarios: hailer and the yardstick in turn over the same endpoints, and what each run must have yielded.
+//! The scenarios, and how hailer and the yardstick are run in each.
 //!
-//! Limits: a wrong count or a wrong row is a complaint, a failing program ends the bench; no timing ever does. The
-//! second sweep over a /16 fills the kernel's table of connections in `TIME_WAIT` (131,072 as a rule); from then on a
-//! close costs both a little less, so the first pair may differ from the others.
+//! Limits: a wrong count or a wrong row is a complaint, a failing program ends the bench; no timing ever does.
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn};
 
-use crate::measure::{self, Cost, measure};
-use crate::peers::{self, Peers};
-use crate::range::Range;
-use crate::report::{self, Runs};
+use crate::field::{Field, Over};
+use crate::goal::{Bound, Goal};
+use crate::measure::{self, Cost};
+use crate::report::Runs;
+use crate::world;
 use crate::yardstick::{self, Counts, Leave};
 use crate::{Options, Role, arguments};
 
-/// No run over a /16 takes this long; one that does is stopped and complained about.
-const LIMIT: Duration = Duration::from_secs(300);
-
-/// What hailer's exit code says about a scan that was stopped and can go on.
-const STOPPED: i32 = 3;
+/// No run takes this long; one that does is stopped and complained about.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// What is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scenario {
+    /// Nothing listens.
+    Refused,
     /// Every endpoint greets; the connection is closed.
     Greeting,
     /// Every endpoint greets; QUIT, 221.
     GreetingQuit,
-    /// Nothing listens.
-    Refused,
     /// Nothing listens in all of 127.0.0.0/8; stopped after a while, its memory sampled.
     #[value(name = "refused-8")]
     RefusedEight,
+    /// Every endpoint greets inside TLS, against a bare loop of the same library; more of it in the bench `tls`.
+    Tls,
+    /// One thread and two over the same closed ports.
+    Threads,
+    /// What 15,000 endpoints in flight take, and 2,048 inside TLS.
+    Memory,
+    /// Nothing answers; takes root.
+    Dark,
+    /// Rows to nowhere.
+    Writers,
+    /// One endpoint.
+    Start,
+}
+
+impl Scenario {
+    /// Those that have goals.
+    pub(crate) const WITH_GOALS: [Self; 9] = [
+        Self::Refused,
+        Self::Greeting,
+        Self::GreetingQuit,
+        Self::Tls,
+        Self::Threads,
+        Self::Memory,
+        Self::Dark,
+        Self::Writers,
+        Self::Start,
+    ];
 }
 
 /// A bench at work.
 #[derive(Debug)]
 pub(crate) struct Bench<'a> {
-    options: &'a Options,
-    range: Range,
-    /// The port of the peers, which run as long as this value lives.
-    open: u16,
-    _peers: Peers,
-    closed: ClosedPort,
-    folder: &'a Path,
+    pub(crate) options: &'a Options,
+    pub(crate) folder: &'a Path,
+    /// What was measured so far.
+    pub(crate) runs: Vec<Runs>,
+    pub(crate) goals: Vec<Goal>,
     complaints: Vec<String>,
 }
 
+/// One sweep of hailer.
+#[derive(Debug, Clone)]
+pub(crate) struct Sweep {
+    pub(crate) target: String,
+    pub(crate) port: u16,
+    pub(crate) service: &'static str,
+    pub(crate) leave: Leave,
+    pub(crate) concurrency: u32,
+    pub(crate) threads: u32,
+    pub(crate) more: Vec<OsString>,
+}
+
 impl<'a> Bench<'a> {
-    /// Starts the peers.
-    pub(crate) fn new(options: &'a Options, folder: &'a Path) -> Result<Self, Box<dyn Error>> {
-        let range = Range::new(options.prefix);
-        let closed = ClosedPort::reserve(LOWEST)?;
-        let open = ClosedPort::reserve(closed.number + 1)?.number;
-        let peers = Peers::start(&peers::Job {
-            range,
-            port: open,
-            greeting: options.greeting.clone(),
-            share: 0,
-            of: options.servers,
-        })?;
-        Ok(Self { options, range, open, _peers: peers, closed, folder, complaints: Vec::new() })
+    pub(crate) fn new(options: &'a Options, folder: &'a Path) -> Self {
+        Self { options, folder, runs: Vec::new(), goals: Vec::new(), complaints: Vec::new() }
+    }
+
+    /// Runs all that was asked for.
+    pub(crate) fn run(&mut self) -> Result<(), Box<dyn Error>> {
+        let is_wanted = |wanted| self.options.scenario.contains(&wanted);
+        let with_peers = [Scenario::Refused, Scenario::Greeting, Scenario::GreetingQuit, Scenario::RefusedEight];
+        let with_peers: Vec<_> = with_peers.into_iter().filter(|scenario| is_wanted(*scenario)).collect();
+        let others: Vec<_> = self.options.scenario.iter().filter(|it| !with_peers.contains(it)).collect();
+        for over in if with_peers.is_empty() { &[][..] } else { &self.options.over } {
+            if *over == Over::Veth && self.is_skipped("all --over veth", "--over veth") {
+                continue;
+            }
+            let field = Field::new(self.options, *over)?;
+            for scenario in &with_peers {
+                match scenario {
+                    Scenario::RefusedEight => self.refused_eight(&field)?,
+                    scenario => self.pairs(*scenario, &field)?,
+                }
+            }
+        }
+        for scenario in others {
+            match scenario {
+                Scenario::Refused | Scenario::Greeting | Scenario::GreetingQuit | Scenario::RefusedEight => {}
+                Scenario::Tls => self.tls()?,
+                Scenario::Threads => self.threads()?,
+                Scenario::Memory => self.memory()?,
+                Scenario::Dark if self.is_skipped("dark", "--scenario dark") => {}
+                Scenario::Dark => self.dark()?,
+                Scenario::Writers => self.writers(),
+                Scenario::Start => self.start()?,
+            }
+        }
+        Ok(())
     }
 
     /// What was wrong so far.
@@ -75,59 +127,14 @@ impl<'a> Bench<'a> {
         &self.complaints
     }
 
-    /// Runs the pairs of a scenario.
-    pub(crate) fn pairs(&mut self, scenario: Scenario) -> Result<Option<Runs>, Box<dyn Error>> {
-        let (name, port, leave) = match scenario {
-            Scenario::Greeting => ("greeting", self.open, Leave::Close),
-            Scenario::GreetingQuit => ("greeting-quit", self.open, Leave::Quit),
-            Scenario::Refused => ("refused", self.closed.number, Leave::Close),
-            Scenario::RefusedEight => return Ok(None),
-        };
-        let (greets, len) = (scenario != Scenario::Refused, self.range.len());
-        let counts = Counts { greeted: if greets { len } else { 0 }, refused: if greets { 0 } else { len }, broken: 0 };
-        let mut runs = Runs { scenario: name, endpoints: len, hailer: Vec::new(), floor: Vec::new() };
-
-        // Unmeasured: the first sweep fills the kernel's caches, and proves the peers before hailer is judged by them.
-        self.floor(port, leave, counts)?;
-        if !greets && !self.options.floor_only {
-            self.refusals(port)?;
-        }
-        for pair in 1..=self.options.pairs {
-            if !self.options.floor_only {
-                runs.hailer.push(self.hailer(port, leave, greets)?);
-            }
-            runs.floor.push(self.floor(port, leave, counts)?);
-            crate::progress(&format!("{name}: pair {pair} of {}", self.options.pairs));
-        }
-        Ok(Some(runs))
-    }
-
-    /// Sweeps 127.0.0.0/8 for a while; returns what there is to say about it.
-    pub(crate) fn refused_eight(&mut self) -> Result<String, Box<dyn Error>> {
-        let output = self.folder.join("refused-8.ndjson");
-        let seconds = Duration::from_secs(self.options.seconds);
-        let job = measure::Job {
-            limit: seconds,
-            sample: true,
-            ..self.scan("127.0.0.0/8", self.closed.number, Leave::Close, &output)
-        };
-        let cost = measure(&job)?;
-        if cost.code != Some(STOPPED) {
-            self.complain(format!("refused-8: hailer ended with {}, expected exit code {STOPPED}", ending(&cost)));
-        }
-        Ok(format!(
-            "refused-8: 127.0.0.0/8, SIGTERM after {} s: {}, {:.1} s CPU in {:.1} s\n{}",
-            self.options.seconds,
-            ending(&cost),
-            cost.cpu().as_secs_f64(),
-            cost.wall.as_secs_f64(),
-            report::memory(&cost.samples)
-        ))
-    }
-
-    fn floor(&mut self, port: u16, leave: Leave, expected: Counts) -> Result<Cost, Box<dyn Error>> {
-        let job = yardstick::Job { range: self.range, port, concurrency: self.options.concurrency, leave };
-        let cost = measure(&measure::Job {
+    /// One run of the yardstick, of which that must come.
+    pub(crate) fn yardstick(
+        &mut self,
+        job: yardstick::Job,
+        expected: Counts,
+        run: impl FnOnce(&measure::Job) -> Result<Cost, Box<dyn Error>>,
+    ) -> Result<Cost, Box<dyn Error>> {
+        let cost = run(&measure::Job {
             program: std::env::current_exe()?.into(),
             arguments: arguments(Role::Yardstick, &job)?.into(),
             limit: LIMIT,
@@ -143,85 +150,47 @@ impl<'a> Bench<'a> {
         Ok(cost)
     }
 
-    fn hailer(&mut self, port: u16, leave: Leave, greets: bool) -> Result<Cost, Box<dyn Error>> {
-        let output = self.folder.join("rows.ndjson");
-        let cost = measure(&self.scan(&self.range.cidr(), port, leave, &output))?;
-        if cost.code != Some(0) {
-            return Err(format!("hailer ended with {}", ending(&cost)).into());
-        }
-        if greets {
-            self.complaints.extend(crate::rows::complaint(&output, self.range, "greeted")?.map(crate::loudly));
-        } else if std::fs::metadata(&output).map_err(|error| format!("hailer's rows: {error}"))?.len() > 0 {
-            self.complain("hailer wrote rows where every endpoint refuses".to_owned());
-        }
-        Ok(cost)
-    }
-
-    /// Unmeasured: with `--all`, every refusal has its row, which is what proves that hailer went everywhere.
-    fn refusals(&mut self, port: u16) -> Result<(), Box<dyn Error>> {
-        let output = self.folder.join("refusals.ndjson");
-        let mut job = self.scan(&self.range.cidr(), port, Leave::Close, &output);
-        job.arguments.push("--all".into());
-        let cost = measure(&job)?;
-        if cost.code != Some(0) {
-            return Err(format!("hailer --all ended with {}", ending(&cost)).into());
-        }
-        self.complaints.extend(crate::rows::complaint(&output, self.range, "refused")?.map(crate::loudly));
-        Ok(())
-    }
-
-    /// The command line of hailer.
-    fn scan(&self, target: &str, port: u16, leave: Leave, output: &Path) -> measure::Job {
-        let leave = match leave {
+    /// A sweep as hailer's command line.
+    pub(crate) fn scan(&self, sweep: Sweep, output: &Path) -> measure::Job {
+        let leave = match sweep.leave {
             Leave::Close => "close",
             Leave::Quit => "quit",
         };
-        let mut arguments = vec![OsString::from("scan"), target.into()];
-        arguments.extend(["-p".into(), format!("{port}=ftp").into(), "--leave".into(), leave.into()]);
-        arguments.extend(["--concurrency".into(), self.options.concurrency.to_string().into()]);
-        arguments.extend(["--threads".into(), self.options.threads.to_string().into()]);
+        let mut arguments = vec![OsString::from("scan"), sweep.target.into()];
+        arguments.extend(["-p".into(), format!("{}={}", sweep.port, sweep.service).into()]);
+        arguments.extend(["--leave".into(), leave.into()]);
+        arguments.extend(["--concurrency".into(), sweep.concurrency.to_string().into()]);
+        arguments.extend(["--threads".into(), sweep.threads.to_string().into()]);
         arguments.extend(["-q".into(), "--overwrite".into(), "-o".into(), output.into()]);
+        arguments.extend(sweep.more);
         arguments.extend(self.options.hailer_arg.iter().map(OsString::from));
-        let program = self.options.hailer.clone().unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_hailer")));
-        measure::Job { program: program.into(), arguments, limit: LIMIT, sample: false }
+        measure::Job { program: self.options.hailer.clone().into(), arguments, limit: LIMIT, sample: false }
     }
 
-    fn complain(&mut self, complaint: String) {
+    /// Whether there can be no namespaces here, which is said at once and in the table.
+    fn is_skipped(&mut self, what: &str, command: &str) -> bool {
+        let Some(why) = world::obstacle() else { return false };
+        crate::progress(&format!("SKIPPED: {command}: {why}"));
+        let (what, command) = (format!("{what}: {why}"), command.to_owned());
+        self.goals.push(Goal { what, bound: Bound::None, figures: Vec::new(), decimals: 0, command });
+        true
+    }
+
+    pub(crate) fn complain(&mut self, complaint: String) {
         self.complaints.push(crate::loudly(complaint));
     }
 }
 
-fn ending(cost: &Cost) -> String {
+/// What a run of hailer cost that went to its end.
+pub(crate) fn to_the_end(cost: Cost) -> Result<Cost, Box<dyn Error>> {
+    if cost.code == Some(0) { Ok(cost) } else { Err(format!("hailer ended with {}", ending(&cost)).into()) }
+}
+
+pub(crate) fn ending(cost: &Cost) -> String {
     let ending = match (cost.code, cost.signal) {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => "no exit code".to_owned(),
     };
     if cost.stopped { format!("{ending} after SIGTERM") } else { ending }
-}
-
-/// Where the search for free ports starts: below the ports that Linux gives to clients (32768 and up), since a client
-/// that got the very port it connects to would, on 127.0.0.1, meet itself.
-const LOWEST: u16 = 20_000;
-const HIGHEST: u16 = 30_000;
-
-/// A port that refuses on every address: bound, so that nobody else takes it, but not listening.
-#[derive(Debug)]
-struct ClosedPort {
-    number: u16,
-    _socket: OwnedFd,
-}
-
-impl ClosedPort {
-    /// The first port from `lowest` on that nobody uses on any address.
-    fn reserve(lowest: u16) -> Result<Self, Box<dyn Error>> {
-        for number in lowest..HIGHEST {
-            let socket = socket::socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
-            let address = std::net::SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, number);
-            if socket::bind(socket.as_raw_fd(), &SockaddrIn::from(address)).is_ok() {
-                return Ok(Self { number, _socket: socket });
-            }
-        }
-        Err("no free port".into())
-    }
 }

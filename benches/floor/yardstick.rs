@@ -2,14 +2,16 @@
 //!
 //! One thread, one epoll instance, non-blocking sockets. For each endpoint: socket, connect, wait until it is readable,
 //! read until the newline, close; for a refused one the same read yields the error. Nothing is allocated after the
-//! start, nothing is parsed, timed or written. It runs as a process of its own, so that the operating system's
-//! accounting sees nothing else.
+//! start, nothing is parsed, timed or written. Where no answer comes there has to be a deadline: all are equally far away,
+//! so a queue holds them in their order. It runs as a process of its own, so that the operating system's accounting sees
+//! nothing else.
 //!
-//! Limits: no deadline for a single endpoint; when nothing at all happens for [`STALL`] it gives up.
+//! Limits: the deadline is for the whole endpoint; without one, when nothing at all happens for [`STALL`], it gives up.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -41,6 +43,8 @@ pub(crate) struct Job {
     /// Connections in flight.
     pub(crate) concurrency: u32,
     pub(crate) leave: Leave,
+    /// How long an endpoint may take.
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// What became of the endpoints.
@@ -50,6 +54,8 @@ pub(crate) struct Counts {
     pub(crate) refused: u32,
     /// Closed or broken before the greeting or the 221 was there.
     pub(crate) broken: u32,
+    /// Still without an answer at the deadline.
+    pub(crate) late: u32,
 }
 
 /// Sweeps the range once.
@@ -57,7 +63,6 @@ pub(crate) fn run(job: Job) -> io::Result<Counts> {
     let mut sweep = Sweep::new(job)?;
     let mut next = 0;
     let mut events = vec![EpollEvent::empty(); sweep.slots.len()];
-    let stall = EpollTimeout::try_from(STALL).map_err(io::Error::other)?;
     loop {
         while next < job.range.len()
             && let Some(slot) = sweep.free.pop()
@@ -68,13 +73,14 @@ pub(crate) fn run(job: Job) -> io::Result<Counts> {
         if sweep.free.len() == sweep.slots.len() {
             return Ok(sweep.counts);
         }
-        let ready = sweep.epoll.wait(&mut events, stall)?;
-        if ready == 0 {
+        let ready = sweep.epoll.wait(&mut events, sweep.patience()?)?;
+        if ready == 0 && job.deadline.is_none() {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the yardstick waits for peers that say nothing"));
         }
         for event in &events[..ready] {
             sweep.advance(usize::try_from(event.data()).map_err(io::Error::other)?)?;
         }
+        sweep.give_up();
     }
 }
 
@@ -84,21 +90,27 @@ struct Sweep {
     slots: Vec<Slot>,
     /// Indices of the slots that hold no socket.
     free: Vec<usize>,
+    /// Until when which slot may take, and for which of its endpoints that was.
+    deadlines: VecDeque<(Instant, usize, u32)>,
     counts: Counts,
 }
 
 #[derive(Default)]
 struct Slot {
     socket: Option<OwnedFd>,
+    /// The endpoint's number.
+    index: u32,
     /// QUIT is said.
     leaving: bool,
 }
 
 /// What became of one endpoint.
+#[derive(Clone, Copy)]
 enum End {
     Greeted,
     Refused,
     Broken,
+    Late,
 }
 
 impl Sweep {
@@ -109,6 +121,7 @@ impl Sweep {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             slots: std::iter::repeat_with(Slot::default).take(concurrency).collect(),
             free: (0..concurrency).collect(),
+            deadlines: VecDeque::with_capacity(if job.deadline.is_some() { concurrency } else { 0 }),
             counts: Counts::default(),
         })
     }
@@ -123,7 +136,8 @@ impl Sweep {
                 // only says "connected".
                 let data = u64::try_from(slot).map_err(io::Error::other)?;
                 self.epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, data))?;
-                self.slots[slot] = Slot { socket: Some(socket), leaving: false };
+                self.slots[slot] = Slot { socket: Some(socket), index, leaving: false };
+                self.deadlines.extend(self.job.deadline.map(|deadline| (Instant::now() + deadline, slot, index)));
                 Ok(())
             }
             Err(Errno::ECONNREFUSED) => {
@@ -154,14 +168,42 @@ impl Sweep {
             Err(Errno::ECONNREFUSED) => End::Refused,
             Err(error) => return Err(error.into()),
         };
+        self.end(index, end);
+        Ok(())
+    }
+
+    /// How long nothing need happen.
+    fn patience(&self) -> io::Result<EpollTimeout> {
+        let patience = self.deadlines.front().map_or(STALL, |(at, ..)| {
+            // The rounding must not make it wake up just too early.
+            at.saturating_duration_since(Instant::now()) + Duration::from_millis(1)
+        });
+        EpollTimeout::try_from(patience).map_err(io::Error::other)
+    }
+
+    /// Ends what has taken too long.
+    fn give_up(&mut self) {
+        while let Some((at, slot, index)) = self.deadlines.front().copied() {
+            let is_over = self.slots[slot].socket.is_none() || self.slots[slot].index != index;
+            if !is_over && at > Instant::now() {
+                return;
+            }
+            self.deadlines.pop_front();
+            if !is_over {
+                self.end(slot, End::Late);
+            }
+        }
+    }
+
+    fn end(&mut self, slot: usize, end: End) {
         // Closing takes the socket out of the epoll instance, too.
-        slot.socket = None;
-        self.free.push(index);
+        self.slots[slot].socket = None;
+        self.free.push(slot);
         match end {
             End::Greeted => self.counts.greeted += 1,
             End::Refused => self.counts.refused += 1,
             End::Broken => self.counts.broken += 1,
+            End::Late => self.counts.late += 1,
         }
-        Ok(())
     }
 }

@@ -422,10 +422,6 @@ impl Stream for ScriptedStream {
     fn local_ip(&self) -> Option<IpAddr> {
         Some(OURS)
     }
-
-    fn handshake(&self) -> Option<Duration> {
-        None
-    }
 }
 
 impl AsyncRead for ScriptedStream {

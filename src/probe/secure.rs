@@ -103,7 +103,7 @@ impl<N: Network> Prober<N> {
                 }
                 // What we asked next would stand on the same line as our hello: to talk takes a connection without one.
                 peer.finish().await;
-                let Ok((stream, anew)) = self.reach(Door::Open, visit, observation).await else {
+                let Ok((stream, anew)) = Box::pin(self.reach(Door::Open, visit, observation)).await else {
                     return Some(peer);
                 };
                 (observation.time, observation.connect) = (anew.time, Some(anew.connect));
@@ -164,7 +164,9 @@ impl<N: Network> Prober<N> {
                 (Refusal::TooModern, Some(older)) => hello = older,
                 (Refusal::UnknownName | Refusal::TooModern | Refusal::Other, _) => break,
             }
-            let Ok(Ok((anew, begun))) = timeout_at(until, self.reach(door, visit, observation)).await else {
+            // Most need no other connection, and do without its state.
+            let reached = Box::pin(self.reach(door, visit, observation));
+            let Ok(Ok((anew, begun))) = timeout_at(until, reached).await else {
                 if let Some(facts) = &mut observation.tls {
                     facts.incomplete = true;
                 }

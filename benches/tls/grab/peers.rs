@@ -11,6 +11,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -23,7 +24,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::PEERS;
+use super::PEERS;
 use crate::range::Range;
 
 /// How many certificates a peer shows: its own, and the one that signed it.
@@ -60,6 +61,8 @@ pub(crate) struct Job {
     pub(crate) version: Version,
     /// A chain for each address; otherwise all show one.
     pub(crate) chain_each: bool,
+    /// How long after the handshake they greet.
+    pub(crate) late: Duration,
 }
 
 /// The running process; dropping it ends it.
@@ -134,16 +137,20 @@ async fn accept(listener: &TcpListener, job: &Job, configs: &[Arc<ServerConfig>]
             SocketAddr::V6(_) => None,
         };
         let config = Arc::clone(&configs[position.unwrap_or_default() % configs.len()]);
+        let late = job.late;
         tokio::spawn(async move {
             // A client that is gone already is nobody's concern.
-            let _ = greet(stream, config).await;
+            let _ = greet(stream, config, late).await;
         });
     }
 }
 
-async fn greet(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<()> {
+async fn greet(stream: TcpStream, config: Arc<ServerConfig>, late: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = TlsAcceptor::from(config).accept(stream).await?;
+    if !late.is_zero() {
+        tokio::time::sleep(late).await;
+    }
     stream.write_all(GREETING).await?;
     stream.flush().await?;
     let mut buffer = [0; 512];

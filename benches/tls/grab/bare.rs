@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
-use crate::Leave;
+use super::Leave;
 use crate::range::Range;
 
 /// What one run of the loop does.

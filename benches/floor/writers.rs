@@ -1,0 +1,44 @@
+//! Rows to nowhere, in each format: how many a second one core writes. The bench `micro` has more kinds of them.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use hailer::output::{Format, RowSink, RowWriter};
+
+use crate::goal::{Bound, Goal};
+use crate::sample;
+use crate::scenarios::Bench;
+
+/// So many between two looks at the clock.
+const BATCH: u32 = 10_000;
+
+const LENGTH: Duration = Duration::from_millis(500);
+
+impl Bench<'_> {
+    pub(crate) fn writers(&mut self) {
+        for (name, format) in [("CSV", Format::Csv), ("NDJSON", Format::Ndjson)] {
+            self.goals.push(Goal {
+                what: format!("million rows a second and core: {name}"),
+                bound: Bound::AtLeast(1.0),
+                figures: (0..self.options.pairs).map(|_| rate(format) / 1e6).collect(),
+                decimals: 2,
+                command: "--scenario writers".to_owned(),
+            });
+        }
+    }
+}
+
+/// Rows a second.
+fn rate(format: Format) -> f64 {
+    let row = sample::plain();
+    let mut sink = RowSink::over(format, "nowhere", io::sink());
+    let (begun, mut rows) = (Instant::now(), 0.0);
+    while begun.elapsed() < LENGTH {
+        for _ in 0..BATCH {
+            sink.write(std::hint::black_box(&row)).unwrap_or_else(|error| unreachable!("nowhere takes all: {error}"));
+        }
+        sink.flush().unwrap_or_else(|error| unreachable!("nowhere takes all: {error}"));
+        rows += f64::from(BATCH);
+    }
+    rows / begun.elapsed().as_secs_f64()
+}
