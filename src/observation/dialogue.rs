@@ -1,6 +1,7 @@
 //! What a server says when it is asked what it can do.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 
 /// What was asked after the greeting, and what came of it. What is absent was not asked.
@@ -53,7 +54,8 @@ impl Dialogue {
     /// ```
     pub fn settle(&mut self) {
         let inside = |list: Vec<String>, before: &[String]| {
-            let new = list.into_iter().filter(|item| !before.contains(item));
+            let before: HashSet<_> = before.iter().map(String::as_str).collect();
+            let new = list.into_iter().filter(|item| !before.contains(item.as_str()));
             new.map(|item| format!("tls:{item}")).collect::<Vec<_>>()
         };
         self.capabilities = self.offers.as_ref().map(Offers::told).unwrap_or_default();
@@ -200,7 +202,8 @@ impl Offers {
 
     /// SMTP: the mechanisms of AUTH (RFC 4954 §3), also where written `AUTH=` as before that; each once.
     pub fn auth(&self) -> Vec<String> {
-        let mut mechanisms: Vec<String> = Vec::new();
+        // An answer has room for thousands: to compare each with each would cost a scan more than the rest of the row.
+        let (mut mechanisms, mut known) = (Vec::new(), HashSet::new());
         if self.asked == Asked::Feat {
             return mechanisms;
         }
@@ -211,7 +214,7 @@ impl Offers {
             };
             for word in rest.split([' ', '=', '\t']).filter(|word| !word.is_empty()) {
                 let word = word.to_ascii_uppercase();
-                if !mechanisms.contains(&word) {
+                if known.insert(word.clone()) {
                     mechanisms.push(word);
                 }
             }

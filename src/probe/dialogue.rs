@@ -183,7 +183,7 @@ async fn ask<S: Stream>(
     patience: Duration,
     dialogue: &mut Dialogue,
 ) -> Result<Reply, BrokenOff> {
-    dialogue.unasked.extend(peer.set_early(Vec::new()));
+    set_aside(&mut dialogue.unasked, &peer.set_early(Vec::new()));
     peer.say(format!("{command}\r\n").as_bytes()).await;
     hear_answer(peer, command.split(' ').next().unwrap_or_default(), patience, dialogue).await
 }
@@ -204,7 +204,8 @@ async fn hear_answer<S: Stream>(
         bytes.extend(chunk[..used].iter().take(Reply::LIMIT.saturating_sub(bytes.len())));
         match progress {
             Progress::Complete { code, .. } if is_stray(verb, code) => {
-                dialogue.unasked.append(&mut bytes);
+                set_aside(&mut dialogue.unasked, &bytes);
+                bytes.clear();
                 chunk.drain(..used);
                 continue;
             }
@@ -230,6 +231,12 @@ async fn hear_answer<S: Stream>(
             }
         };
     }
+}
+
+/// Keeps what was not asked for, as much as of one reply: who never stops saying such things fills no row with them.
+fn set_aside(unasked: &mut Vec<u8>, bytes: &[u8]) {
+    let room = Reply::LIMIT.saturating_sub(unasked.len());
+    unasked.extend_from_slice(&bytes[..bytes.len().min(room)]);
 }
 
 /// Whether a positive reply must belong to something else: a second greeting, or the late answer to what was asked before.

@@ -14,6 +14,10 @@ mod dial;
 mod dialogue;
 mod farewell;
 mod greeting;
+#[cfg(test)]
+mod hand_made;
+#[cfg(test)]
+mod hostile_tests;
 mod icmp;
 mod identity;
 mod info;

@@ -21,10 +21,15 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 
+use super::hand_made::{Keys, Shake};
 use super::icmp::IcmpError;
 use super::network::{Failure, How, Network, Stream};
 use crate::target::names::Exchange;
 use crate::target::{Family, NoAddress, Resolve};
+
+/// How much of a flood comes at once, and how soon again: without a pause a clock that is paused would stand still.
+const FLOOD: usize = 8 * 1024;
+const BETWEEN_FLOODS: Duration = Duration::from_millis(10);
 
 /// What a peer does.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -86,8 +91,19 @@ pub(crate) enum Step {
     Expect(String),
     /// Waits for any words of ours.
     Hear,
+    /// Sends a text over and over, some KiB each hundredth of a second, until we hang up.
+    Flood(String),
     /// Goes on inside TLS, with this certificate.
     Secure(TlsPeer),
+    /// Shakes hands as far as this, and goes on without TLS.
+    #[serde(skip)]
+    Shake(Shake),
+    /// Says this under the keys of that handshake: what kind of record it is, and what is in it.
+    #[serde(skip)]
+    Sealed(u8, Vec<u8>),
+    /// The same over and over, until we hang up.
+    #[serde(skip)]
+    SealedFlood(u8, Vec<u8>),
     /// Sends FIN and listens until we hang up.
     Fin,
     Reset,
@@ -150,6 +166,11 @@ impl Scripted {
     /// The most connections and attempts that were under way at once.
     pub(crate) fn most_open(&self) -> usize {
         self.0.most_open.load(Ordering::Relaxed)
+    }
+
+    /// How many are under way.
+    pub(crate) fn open(&self) -> usize {
+        self.0.open.load(Ordering::Relaxed)
     }
 
     /// Takes every route away, or brings them back.
@@ -291,9 +312,9 @@ impl Resolve for Scripted {
 }
 
 /// A connection, in clear or inside TLS.
-type Pipe = Box<dyn Both>;
+pub(super) type Pipe = Box<dyn Both>;
 
-trait Both: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait Both: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Both for T {}
 
@@ -317,20 +338,40 @@ impl Peer {
     async fn play(self, script: Script, pipe: DuplexStream) {
         let mut pipe: Pipe = Box::new(pipe);
         let begins = script.tls.map(Step::Secure);
+        let mut keys = None;
         for step in begins.into_iter().chain(script.steps) {
-            if let Step::Secure(peer) = step {
-                let Some(session) = secure(pipe, peer).await else { return };
-                pipe = session;
-            } else if !self.step(step, &mut pipe).await {
-                return;
+            match step {
+                Step::Secure(peer) => {
+                    let Some(session) = secure(pipe, peer).await else { return };
+                    pipe = session;
+                }
+                Step::Shake(shake) => {
+                    let Some(agreed) = shake.play(&mut pipe).await else { return };
+                    keys = Some(agreed);
+                }
+                step => {
+                    if !self.step(step, &mut pipe, keys.as_mut()).await {
+                        return;
+                    }
+                }
             }
         }
     }
 
     /// Whether the peer goes on.
-    async fn step(&self, step: Step, pipe: &mut Pipe) -> bool {
+    async fn step(&self, step: Step, pipe: &mut Pipe, keys: Option<&mut Keys>) -> bool {
         match step {
-            Step::Secure(_) => unreachable!("it takes the pipe itself"),
+            Step::Secure(_) | Step::Shake(_) => unreachable!("they change what the others are played on"),
+            Step::Sealed(kind, words) => say(pipe, &keys.expect("there was a handshake").seal(kind, &words)).await,
+            Step::SealedFlood(kind, words) => {
+                let keys = keys.expect("there was a handshake");
+                flood(pipe, |out| out.extend(keys.seal(kind, &words))).await;
+                false
+            }
+            Step::Flood(words) => {
+                flood(pipe, |out| out.extend(words.bytes())).await;
+                false
+            }
             Step::Send(words) => say(pipe, words.as_bytes()).await,
             Step::SendBase64(words) => {
                 use base64::Engine;
@@ -392,6 +433,20 @@ impl Peer {
         let _ = pipe.read_to_end(&mut heard).await;
         self.shared.heard.lock().unwrap().extend(heard);
         *self.shared.hung_up_at.lock().unwrap() = Some(Instant::now());
+    }
+}
+
+/// Says this over and over, until nobody is there to hear it. What is heard meanwhile is left where it is.
+async fn flood(pipe: &mut (impl AsyncWrite + Unpin), mut more: impl FnMut(&mut Vec<u8>)) {
+    loop {
+        let mut words = Vec::new();
+        while words.len() < FLOOD {
+            more(&mut words);
+        }
+        if !say(pipe, &words).await {
+            return;
+        }
+        sleep(BETWEEN_FLOODS).await;
     }
 }
 

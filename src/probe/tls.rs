@@ -80,6 +80,10 @@ impl Hello {
     }
 }
 
+/// A peer is not listened to any longer whose session takes more than this on the wire, also in records that say nothing:
+/// twice what a greeting may have.
+pub(super) const MAX_SESSION: usize = 2 * 1024 * 1024;
+
 /// What is said of a handshake that the deadline cut short.
 const STALLED: &str = "stalled: no end of the handshake before the deadline";
 

@@ -36,6 +36,8 @@ mod further;
 #[cfg(test)]
 mod good_runs;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod limits;

@@ -22,6 +22,8 @@ pub(crate) enum Step {
     Chatter(&'static [u8], Duration),
     /// Hears a line.
     HearLine,
+    /// Hears until these words have come.
+    Hear(&'static [u8]),
     /// Hears a TLS record.
     HearRecord,
     /// Hears everything up to the end.
@@ -221,6 +223,7 @@ fn take(step: &Step, stream: &mut (impl Read + Write), socket: &TcpStream, heard
             Ok(())
         }
         Step::HearLine => hear(stream, heard, |heard| heard.ends_with(b"\n")),
+        Step::Hear(words) => hear(stream, heard, |heard| heard.windows(words.len()).any(|window| window == *words)),
         Step::HearRecord => hear(stream, heard, |heard| match heard {
             [_, _, _, high, low, body @ ..] => body.len() >= usize::from(u16::from_be_bytes([*high, *low])),
             _ => false,

@@ -52,6 +52,12 @@ impl Talker {
         self
     }
 
+    /// With another certificate.
+    pub(crate) fn certified_by(mut self, config: ServerConfig) -> Self {
+        self.config = Arc::new(config);
+        self
+    }
+
     /// Greets once this is open.
     pub(crate) fn held_by(mut self, gate: &Gate) -> Self {
         self.gate = Some(gate.clone());

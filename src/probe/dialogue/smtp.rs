@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BrokenOff, READY, ask, broken_off, hear_answer, is_let_in};
+use super::{BrokenOff, READY, ask, broken_off, hear_answer, is_let_in, set_aside};
 use crate::config::Depth;
 use crate::observation::{Asked, Dialogue, Observation, Offers, TlsFacts, TlsUse};
 use crate::probe::network::{Network, Stream};
@@ -72,7 +72,7 @@ pub(super) async fn say_hello<S: Stream>(
     }
     if !peer.early().is_empty() {
         // What came with the refusal is the answer: the refusal was of something that we did not say.
-        dialogue.unasked.extend(&reply.bytes);
+        set_aside(&mut dialogue.unasked, &reply.bytes);
         return Ok(Offers::new(Asked::Ehlo, hear_answer(peer, "EHLO", patience, dialogue).await?));
     }
     let reply = ask(peer, &format!("HELO {name}"), patience, dialogue).await?;

@@ -18,7 +18,7 @@ use super::suite::{self, Parameters, Said};
 use super::version::Version;
 
 /// A server that says more than this without ending its handshake is not listened to: a chain and some long messages.
-pub(super) const MAX_HEARD: usize = 512 * 1024;
+pub(in crate::probe) const MAX_HEARD: usize = 512 * 1024;
 
 pub(super) const WARNING: u8 = 1;
 const FATAL: u8 = 2;

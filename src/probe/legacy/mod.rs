@@ -42,6 +42,7 @@ use tokio::time::Instant;
 
 pub(crate) use self::hello::Hello;
 
+pub(super) use self::client::MAX_HEARD as MAX_HANDSHAKE;
 pub(super) use self::session::Session;
 
 use self::client::{Client, Depth, Progress};

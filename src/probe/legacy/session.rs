@@ -13,6 +13,7 @@ use super::error::Error;
 use super::message::Alerts;
 use super::protection::Protection;
 use super::record::{Content, Deframer, MAX_PLAIN};
+use crate::probe::tls::MAX_SESSION;
 
 /// The two directions of a session.
 #[derive(Debug)]
@@ -80,11 +81,22 @@ pub(in crate::probe) struct Session<S> {
     output: Vec<u8>,
     /// Whether we have said that we are done.
     closed: bool,
+    /// How much more is taken, in records of whatever kind.
+    room: usize,
 }
 
 impl<S> Session<S> {
     pub(super) fn new(stream: S, connection: Connection) -> Self {
-        Self { stream, connection, heard: Vec::new(), read: 0, ended: false, output: Vec::new(), closed: false }
+        Self {
+            stream,
+            connection,
+            heard: Vec::new(),
+            read: 0,
+            ended: false,
+            output: Vec::new(),
+            closed: false,
+            room: MAX_SESSION,
+        }
     }
 
     pub(in crate::probe) fn stream(&self) -> &S {
@@ -142,6 +154,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Session<S> {
                     if taken.filled().is_empty() {
                         return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
                     }
+                    let room = this.room.checked_sub(taken.filled().len());
+                    this.room = room.ok_or(Error::TooLong { what: "a session", limit: MAX_SESSION })?;
                     this.connection.deframer.push(taken.filled());
                 }
             }

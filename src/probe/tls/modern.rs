@@ -45,7 +45,8 @@ impl TlsClient {
         let server = sni.unwrap_or_else(|| ServerName::IpAddress(server.ip.into()));
         let connect = TlsConnector::from(Arc::new(config)).connect(server, Sniffer::new(stream)).into_fallible();
         match by(deadline, connect).await {
-            Ok(Ok(stream)) => {
+            Ok(Ok(mut stream)) => {
+                stream.get_mut().0.expect_session();
                 let facts = established(&stream, &recorder, name, tls);
                 Handshake::Done(Link::Tls(Box::new(stream)), Box::new(facts))
             }

@@ -1,4 +1,5 @@
-//! A connection that looks at the first byte before TLS does, and has the peer's answers acknowledged at once.
+//! A connection that looks at the first byte before TLS does, has the peer's answers acknowledged at once, and ends where a
+//! peer does not.
 //!
 //! A server of TLS 1.3 sends tickets after the handshake. One that holds small packets back until the last was acknowledged
 //! (RFC 9293 §3.7.4) would answer us only after we have done so, which takes 40 ms where we have nothing to say meanwhile.
@@ -11,6 +12,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::MAX_SESSION;
+use crate::probe::legacy::MAX_HANDSHAKE;
 use crate::probe::network::Stream;
 use crate::probe::protocol;
 
@@ -26,7 +29,31 @@ impl fmt::Display for PlainText {
 
 impl Error for PlainText {}
 
-/// A connection that looks at the first byte before TLS does, and keeps what is plain text.
+/// The peer said more than is listened to.
+#[derive(Debug)]
+struct TooLong(Bound);
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, limit) = match self.0 {
+            Bound::Handshake => ("handshake", MAX_HANDSHAKE),
+            Bound::Session => ("session", MAX_SESSION),
+        };
+        write!(f, "a {what} of more than {limit} bytes")
+    }
+}
+
+impl Error for TooLong {}
+
+/// What it is that must have an end.
+#[derive(Debug, Clone, Copy)]
+enum Bound {
+    Handshake,
+    Session,
+}
+
+/// A connection that looks at the first byte before TLS does, and keeps what is plain text. TLS itself bounds no more than a
+/// message: a peer whose records say nothing could go on for ever.
 #[derive(Debug)]
 pub(in crate::probe) struct Sniffer<S> {
     pub(super) stream: S,
@@ -34,11 +61,19 @@ pub(in crate::probe) struct Sniffer<S> {
     pub(super) seen: bool,
     /// What came, where that is no TLS.
     pub(super) plain: Vec<u8>,
+    bound: Bound,
+    /// How much more is taken.
+    room: usize,
 }
 
 impl<S> Sniffer<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, seen: false, plain: Vec::new() }
+        Self { stream, seen: false, plain: Vec::new(), bound: Bound::Handshake, room: MAX_HANDSHAKE }
+    }
+
+    /// The handshake is done.
+    pub(super) fn expect_session(&mut self) {
+        (self.bound, self.room) = (Bound::Session, MAX_SESSION);
     }
 
     pub(in crate::probe) fn stream(&self) -> &S {
@@ -64,6 +99,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Sniffer<S> {
                 return Poll::Ready(Err(io::Error::other(PlainText)));
             }
         }
+        let Some(room) = self.room.checked_sub(buffer.filled().len() - before) else {
+            buffer.set_filled(before);
+            return Poll::Ready(Err(io::Error::other(TooLong(self.bound))));
+        };
+        self.room = room;
         Poll::Ready(Ok(()))
     }
 }
