@@ -287,7 +287,7 @@ impl<N: Network> Run<N> {
         let (mut row, parting) =
             if missed { Box::pin(self.probe_again(&task.place, row, parting)).await } else { (row, parting) };
         let Fate::Final(Task { ticket, place, earlier, busy, retries, put_back, attempts, .. }) =
-            self.try_again(&row, task)
+            self.try_again(row.again, row.attempts, task)
         else {
             return Ok(());
         };
