@@ -296,7 +296,7 @@ impl<N: Network> Run<N> {
                 None => Ok(()),
             };
         };
-        let Fate::Final(task) = self.try_again(&probed, task) else { return Ok(()) };
+        let Fate::Final(task) = self.try_again(probed.again(), probed.attempts(), task) else { return Ok(()) };
         if task.earlier.is_none() && matches!(probed, Probed::Nothing(_)) && !self.is_wanted(probed.outcome()) {
             self.agenda().stats().sweep().pass(task.place.ip, task.place.port);
             underway.finish(Done::without_row(&task, probed.outcome(), probed.again()));

@@ -66,6 +66,11 @@ impl Default for Setting<'_> {
 
 impl Setting<'_> {
     fn scan(self, network: &Scripted) -> Observations {
+        let (run, notices) = self.run(network);
+        run.start(notices)
+    }
+
+    fn run(self, network: &Scripted) -> (Run<Scripted>, mpsc::Receiver<Notice>) {
         let mut builder = Targets::builder();
         for word in self.words.split(' ') {
             builder.add(word).unwrap();
@@ -99,7 +104,7 @@ impl Setting<'_> {
             },
             our_addresses: self.our_addresses,
         };
-        Run::new(prober, names, settings).start(notices)
+        (Run::new(prober, names, settings), notices)
     }
 }
 
@@ -651,6 +656,15 @@ fn a_refused_socket_costs_the_runtime_one_allocation_and_us_none() {
     // The runtime frees registrations sixteen at a time from a list that grows anew: an eighth of an allocation each.
     let runtimes_own = (4096 - 128) * 5 / 4;
     assert!(many - few < runtimes_own, "{few} for 128 endpoints, {many} for 4096");
+}
+
+/// What a slot is at takes its memory from the start, thousands of times.
+#[test]
+fn a_slot_is_small() {
+    let (run, _) = Setting::default().run(&Scripted::default());
+    let (rows, _) = mpsc::channel(1);
+    let size = size_of_val(&Arc::new(run).slot(rows));
+    assert!(size < 2750, "{size} bytes");
 }
 
 /// Memory of our own that one endpoint costs: none, where nothing answers.

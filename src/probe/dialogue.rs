@@ -86,8 +86,8 @@ impl<N: Network> Prober<N> {
                 return Err(talk);
             }
         };
-        let wait = Wait::to_the_end(Instant::now(), self.patience(observation.service));
-        self.hear_greeting(&mut peer, wait, observation).await;
+        let mut wait = Wait::to_the_end(Instant::now(), self.patience(observation.service));
+        self.hear_greeting(&mut peer, &mut wait, observation).await;
         if observation.outcome == Outcome::OtherProtocol && observation.protocol.is_none() {
             observation.protocol = protocol::name(peer.received().bytes());
         }
@@ -127,8 +127,8 @@ impl<N: Network> Prober<N> {
             visit.place.service,
             Outcome::Silent,
         );
-        let wait = Wait::to_the_end(peer.ready(), self.patience(visit.place.service));
-        self.hear_greeting(peer, wait, &mut again).await;
+        let mut wait = Wait::to_the_end(peer.ready(), self.patience(visit.place.service));
+        self.hear_greeting(peer, &mut wait, &mut again).await;
         match again.code {
             Some(READY) => {}
             Some(code) => return Err(format!("greeted with {code}").into()),

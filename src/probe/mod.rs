@@ -246,8 +246,8 @@ impl<N: Network> Prober<N> {
         visit: &Visit<'_>,
         observation: &mut Observation,
     ) -> Option<Parting<N::Stream>> {
-        let wait = self.wait(visit, peer.ready(), self.patience(observation.service));
-        self.hear_greeting(&mut peer, wait, observation).await;
+        let (ready, patience) = (peer.ready(), self.patience(observation.service));
+        self.hear_greeting(&mut peer, &mut self.wait(visit, ready, patience), observation).await;
         if observation.again.is_some() {
             return None;
         }
@@ -277,7 +277,7 @@ impl<N: Network> Prober<N> {
     }
 
     /// Waits for the greeting and writes down how that ended.
-    async fn hear_greeting(&self, peer: &mut Peer<N::Stream>, wait: Wait<'_>, observation: &mut Observation) {
+    async fn hear_greeting(&self, peer: &mut Peer<N::Stream>, wait: &mut Wait<'_>, observation: &mut Observation) {
         let ended = listen(peer, wait).await;
         match ended {
             Ended::Reply { code, len } if !protocol::is_news(code, peer.received().bytes()) => {
@@ -318,7 +318,7 @@ impl<N: Network> Prober<N> {
 }
 
 /// Listens until the greeting is complete or cannot become so.
-async fn listen<S: Stream>(peer: &mut Peer<S>, mut wait: Wait<'_>) -> Ended {
+async fn listen<S: Stream>(peer: &mut Peer<S>, wait: &mut Wait<'_>) -> Ended {
     let mut greeting = GreetingReader::default();
     // What was said in place of a handshake.
     let mut state = greeting.read(peer.received().bytes());

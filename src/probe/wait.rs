@@ -16,7 +16,6 @@ use crate::schedule::{Agenda, Seat};
 const SHORT: Duration = Duration::from_secs(2);
 
 /// One wait.
-#[derive(Clone, Copy)]
 pub(super) struct Wait<'a> {
     pub(super) begun: Instant,
     /// The next moment at which to see whether it goes on.

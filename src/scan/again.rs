@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Run;
 use crate::observation::Again;
-use crate::probe::{Network, Probed, Turn};
+use crate::probe::{Network, Turn};
 use crate::schedule::Task;
 
 /// How long lost packets are given to become fewer: a queue that overflowed has drained by then, and a path that failed has
@@ -33,9 +33,9 @@ pub(super) fn turn(task: &Task) -> Turn {
 impl<N: Network> Run<N> {
     /// Puts an endpoint where it waits to be tried again, if it is to be. What is under way must be held until then: there
     /// must be no moment in which the scan seems over.
-    pub(super) fn try_again(&self, probed: &Probed<N::Stream>, task: Task) -> Fate {
-        let attempts = task.attempts + probed.attempts();
-        match probed.again() {
+    pub(super) fn try_again(&self, again: Option<Again>, attempts: u32, task: Task) -> Fate {
+        let attempts = task.attempts + attempts;
+        match again {
             Some(Again::CutShort) => self.agenda().put_back(Task { attempts, put_back: true, has_seat: false, ..task }),
             Some(Again::Lost) if task.retries < self.settings.retries => {
                 let not_before = Instant::now() + LOST;
