@@ -12,6 +12,8 @@ mod certificate;
 mod dial;
 mod dialogue;
 mod farewell;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod greeting;
 mod icmp;
 mod identity;

@@ -13,6 +13,8 @@ mod agree;
 mod bytes;
 mod client;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
 mod hello;
 mod message;
 #[cfg(test)]
@@ -20,6 +22,8 @@ mod openssl_tests;
 mod protection;
 mod record;
 mod schedule;
+#[cfg(any(test, feature = "fuzzing"))]
+mod server;
 mod session;
 #[cfg(test)]
 mod session_tests;
