@@ -14,6 +14,9 @@ mod config;
 mod error;
 #[cfg(feature = "fleet")]
 pub mod fleet;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod handbook;
 pub mod inventory;
 pub mod manifest;

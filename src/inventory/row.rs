@@ -11,7 +11,7 @@ use serde_json::{Number, Value};
 
 use crate::classify::fronting::{Glimpse, Words};
 use crate::observation::{EvidenceCode, Fronting, Grade, Outcome, Service};
-use crate::output::escape::split_list;
+use crate::output::escape::{inert, split_list};
 use crate::output::{Column, Kind};
 use crate::schedule::Tallied;
 
@@ -215,9 +215,10 @@ impl Row {
         })
     }
 
-    /// Has what it tells counted.
+    /// Has what it tells counted, by names that a terminal can show whoever wrote them.
     pub(super) fn tallied<T>(&self, count: impl FnOnce(Tallied<'_>) -> T) -> Option<T> {
-        let (software, front) = (self.text(Column::Software), self.text(Column::Front));
+        let shown = |column| self.text(column).map(inert);
+        let (software, front) = (shown(Column::Software), shown(Column::Front));
         let (outcome, fronting) = (self.outcome()?, self.fronting());
         Some(count(Tallied { outcome, software: software.as_deref(), fronting, front: front.as_deref() }))
     }

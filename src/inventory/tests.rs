@@ -158,6 +158,34 @@ fn columns_of_others_are_kept() {
 }
 
 #[test]
+fn line_ends_and_control_characters_of_others_break_no_line() {
+    let csv = "ip,port,service,outcome,note,\"a\nb\"\n192.0.2.1,21,ftp,silent,\"C:\\ftp\n\u{9b}=1\r\",\n";
+    let ndjson = "{\"ip\":\"192.0.2.1\",\"port\":21,\"service\":\"ftp\",\"outcome\":\"silent\",\"ptr\":[\"a\\nb\"]}\n";
+    for (text, expected) in [(csv, "C:\\ftp\\n\\xc2\\x9b=1\\r"), (ndjson, "a\\nb")] {
+        let mut rows = Rows::new("rows", text.as_bytes()).unwrap();
+        let others: Vec<_> = rows.other_columns().cloned().collect();
+        let read: Vec<_> = rows.by_ref().collect::<Result<_, _>>().unwrap();
+        let written = rewritten(&Writer::Csv(others), &read);
+        assert_eq!(written.lines().count(), 2, "{written}");
+        assert!(written.contains(expected) && self::read(&written).len() == 1, "{written}");
+    }
+}
+
+#[test]
+fn names_that_others_wrote_are_counted_as_a_terminal_can_show_them() {
+    let row = |name: &str| {
+        format!(
+            "{{\"ip\":\"192.0.2.1\",\"port\":21,\"service\":\"ftp\",\"outcome\":\"greeted\",\"software\":\"{name}\"}}\n"
+        )
+    };
+    let mut census = Census::default();
+    for row in read(&(row("a\\u001b[2J") + &row("C:\\\\d"))) {
+        census.count(&row);
+    }
+    assert_eq!(census.tally().software.keys().map(|name| &**name).collect::<Vec<_>>(), ["C:\\d", "a\\x1b[2J"]);
+}
+
+#[test]
 fn mistakes_are_told_with_their_place() {
     let header = "ip,port,service,outcome\n";
     let json = "{\"ip\":\"192.0.2.1\",\"port\":21,\"service\":\"ftp\",\"outcome\":\"silent\"}\n";

@@ -10,6 +10,7 @@ use crate::observation::Observation;
 use super::cell::{Cell, push_evidence, push_hash, push_integer, push_ip, push_millis};
 use super::escape::{
     begins_formula, find_byte, guard, push_escaped, push_escaped_bytes, push_escaped_item, push_escaped_text,
+    push_inert,
 };
 use super::row::Column;
 
@@ -22,10 +23,10 @@ pub(super) fn header(out: &mut String) {
     out.push('\n');
 }
 
-/// Appends a cell that is escaped already.
+/// Appends a cell that is escaped already. One that somebody else wrote, with line ends in it, is brought onto one line.
 pub(crate) fn push_escaped_cell(cell: &str, out: &mut String, scratch: &mut String) {
     let start = out.len();
-    out.push_str(cell);
+    push_inert(out, cell);
     guard_from(start, out, scratch);
 }
 

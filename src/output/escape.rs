@@ -16,6 +16,8 @@
 //!
 //! CSV has one more danger, and one more guard: see [`guard`].
 
+use std::borrow::Cow;
+
 use super::cell::{hex_digits, push_ascii};
 
 /// Bytes as printable text on one line.
@@ -122,6 +124,25 @@ pub(super) fn push_escaped_text(out: &mut String, text: &str) {
             _ => push_escaped_bytes(out, character.encode_utf8(&mut [0; 4]).as_bytes()),
         }
         rest = characters.as_str();
+    }
+}
+
+/// Text that should be in escaped form already, and may not be where somebody else wrote it: backslashes stay, and what is
+/// not printable is escaped.
+pub(crate) fn inert(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.chars().all(is_printable) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    push_inert(&mut out, &text);
+    Cow::Owned(out)
+}
+
+/// Appends such text.
+pub(super) fn push_inert(out: &mut String, text: &str) {
+    for (index, part) in text.split('\\').enumerate() {
+        out.push_str(if index > 0 { "\\" } else { "" });
+        push_escaped_text(out, part);
     }
 }
 

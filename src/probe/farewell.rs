@@ -2,6 +2,7 @@
 //!
 //! The row is final with the 221, the end, or a second; the connection is seen out in what is left of that second.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -54,7 +55,7 @@ impl<N: Network> Prober<N> {
                 None
             }
             (Leave::Quit, Outcome::Greeted) if observation.code != Some(NOT_AVAILABLE) => {
-                let done = by(deadline, quit(peer)).await;
+                let done = by(deadline, pin!(quit(peer))).await;
                 match done {
                     Ok(Goodbye::Answered) => Some(deadline),
                     Ok(Goodbye::Gone) | Err(_) => None,

@@ -13,6 +13,8 @@ mod deadline;
 mod dial;
 mod dialogue;
 mod farewell;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod greeting;
 #[cfg(test)]
 mod hand_made;
@@ -41,6 +43,7 @@ mod uplink;
 mod wait;
 mod watch;
 
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -329,7 +332,8 @@ async fn listen<S: Stream>(peer: &mut Peer<S>, wait: &mut Wait<'_>) -> Ended {
             State::Complete { code, len } => return Ended::Reply { code, len },
             State::Foreign => return Ended::Foreign,
         }
-        state = match by(wait.until, peer.hear(|bytes| greeting.read(bytes))).await {
+        let heard = by(wait.until, pin!(peer.hear(|bytes| greeting.read(bytes)))).await;
+        state = match heard {
             Ok(Heard::Bytes(state)) => state,
             Ok(Heard::End) => break Ended::Fin,
             Ok(Heard::Broken(error)) => break Ended::Broken(error),
@@ -352,7 +356,7 @@ async fn hear_rest<S: Stream>(peer: &mut Peer<S>, deadline: Instant) {
     let deadline = deadline.min(Instant::now() + FOREIGN_REST);
     let enough = |peer: &Peer<S>| peer.received().bytes().contains(&b'\n') || peer.heard() > MAX_HEARD;
     while !enough(peer) {
-        match by(deadline, peer.hear(|_| ())).await {
+        match by(deadline, pin!(peer.hear(|_| ()))).await {
             Ok(Heard::Bytes(())) => {}
             Ok(Heard::End | Heard::Broken(_)) | Err(_) => return,
         }

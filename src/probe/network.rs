@@ -8,7 +8,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::num::NonZeroU32;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -218,7 +218,8 @@ impl Network for System {
                 Err(_) => {}
             }
         }
-        match by(how.deadline, stream.writable()).await {
+        let writable = by(how.deadline, pin!(stream.writable())).await;
+        match writable {
             Ok(Ok(())) => Tcp::decided(stream),
             Ok(Err(error)) => Err(Failure::Local(error)),
             Err(_) => Err(Failure::Timeout),

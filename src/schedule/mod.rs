@@ -5,6 +5,8 @@
 //! behind one lock for the slots of a scan.
 
 mod agenda;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod journal;
 mod ledger;
 mod listing;

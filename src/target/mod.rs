@@ -21,6 +21,8 @@ mod digest;
 mod dns_server;
 mod exchanges;
 mod exclusions;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod interned;
 mod list;
 mod lookup;

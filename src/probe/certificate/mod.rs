@@ -5,6 +5,8 @@
 //! judged each time.
 
 mod cache;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
 mod name;
 mod read;
 mod roots;

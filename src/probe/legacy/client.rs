@@ -122,7 +122,7 @@ impl Client {
     }
 
     /// How much of what came is held.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn held(&self) -> usize {
         self.deframer.held() + self.joiner.held()
     }

@@ -86,7 +86,7 @@ impl Joiner {
     }
 
     /// How much is held.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn held(&self) -> usize {
         self.buffer.len()
     }

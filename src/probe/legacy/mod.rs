@@ -13,6 +13,8 @@ mod agree;
 mod bytes;
 mod client;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
 mod hello;
 mod message;
 #[cfg(test)]
@@ -20,6 +22,8 @@ mod openssl_tests;
 mod protection;
 mod record;
 mod schedule;
+#[cfg(any(test, feature = "fuzzing"))]
+mod server;
 mod session;
 #[cfg(test)]
 mod session_tests;
@@ -32,7 +36,7 @@ mod version;
 use std::borrow::Cow;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::ready;
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -117,7 +121,7 @@ where
         Ok(client) => client,
         Err(error) => return Outcome::Failed(Facts { error: Some(error.to_string().into()), ..Facts::default() }),
     };
-    let end = by(deadline, talk(&mut stream, &mut client)).await;
+    let end = by(deadline, pin!(talk(&mut stream, &mut client))).await;
     let mut facts = client.into_facts();
     match end {
         Ok(Ok(End::Established(connection))) => Outcome::Session(Box::new(Session::new(stream, *connection)), facts),

@@ -1,152 +1,17 @@
 //! Sessions with a server made of the same parts, which can say what OpenSSL's would not: 3DES, broken records, a wrong
-//! proof, and every cut. That the parts are right is proved by `openssl_tests`.
+//! proof, and every cut.
 
 use proptest::prelude::*;
-use ring::agreement::{self, EphemeralPrivateKey, UnparsedPublicKey, X25519};
-use ring::rand::SystemRandom;
 use rustls::CipherSuite;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-use super::client::{Client, Depth, Progress};
+use super::client::Progress;
 use super::error::Error;
-use super::message::{self, Joiner, put_message};
-use super::protection::Protection;
-use super::record::{Content, Deframer, MAX_PLAIN, Record, put_record};
-use super::schedule::{Prf, Side};
+use super::record::{Content, MAX_PLAIN};
+use super::server::{Flight, Halfway, Server, every_session, records};
 use super::session::{Connection, Heard};
-use super::suite::{Exchange, Parameters, SPOKEN, is_new};
-use super::tests::Flight;
 use super::version::Version;
-use super::{Hello, Session, tls};
-
-/// A handshake up to where the server has to change to its keys.
-struct Halfway {
-    client: Client,
-    version: Version,
-    reader: Protection,
-    writer: Protection,
-    /// What the server proves.
-    proof: Vec<u8>,
-}
-
-impl Halfway {
-    fn new(version: Version, suite: CipherSuite) -> Self {
-        Self::with(Flight::new(version, suite))
-    }
-
-    fn with(flight: Flight) -> Self {
-        let (version, suite) = (flight.version, flight.suite);
-        let own = EphemeralPrivateKey::generate(&X25519, &SystemRandom::new()).unwrap();
-        let share = [&[3, 0, 29, 32], own.compute_public_key().unwrap().as_ref()].concat();
-        let flight = Flight { key_exchange: Some(share), ..flight }.messages();
-
-        let mut client = Client::new(Hello::Everything, None, Depth::Session).unwrap();
-        let hello = records(&client.take_output()).remove(0).body;
-        let mut bytes = Vec::new();
-        put_record(&mut bytes, Content::Handshake, version, &flight);
-        assert!(matches!(client.read(&bytes), Ok(Progress::More)));
-
-        let [messages, change, finished] = records(&client.take_output()).try_into().unwrap();
-        assert_eq!((change.content, change.body), (Content::ChangeCipherSpec, vec![1]));
-        let mut joiner = Joiner::default();
-        joiner.push(&messages.body);
-        let mut said = joiner.next().unwrap().unwrap();
-        if said.kind() == message::CERTIFICATE {
-            assert_eq!(said.body(), [0, 0, 0], "we have none");
-            said = joiner.next().unwrap().unwrap();
-        }
-        assert_eq!(said.kind(), message::CLIENT_KEY_EXCHANGE);
-        assert!(joiner.is_empty());
-        let theirs = UnparsedPublicKey::new(&X25519, said.body()[1..].to_vec());
-        let premaster = agreement::agree_ephemeral(own, &theirs, <[u8]>::to_vec).unwrap();
-
-        let parameters = Parameters::of(suite).unwrap();
-        let prf = Prf::of(version, parameters.hash);
-        // After its header and the version.
-        let client_random = &hello[6..38];
-        let server_random = [7; 32];
-        let master = prf.master_secret(&premaster, client_random, &server_random);
-        let (clients, servers) = prf.keys(&master, client_random, &server_random, parameters);
-        let mut reader = Protection::new(version, parameters, clients).unwrap();
-        let writer = Protection::new(version, parameters, servers).unwrap();
-
-        let mut transcript = [hello, flight, messages.body].concat();
-        let finished = reader.open(finished).unwrap();
-        let proof = prf.verify_data(Side::Client, &master, &transcript);
-        assert_eq!(finished, [&[message::FINISHED, 0, 0, 12], proof.as_slice()].concat());
-        transcript.extend(finished);
-        let proof = prf.verify_data(Side::Server, &master, &transcript);
-        Self { client, version, reader, writer, proof }
-    }
-
-    /// One record under the server's keys.
-    fn sealed(&mut self, content: Content, plain: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.writer.seal(&mut out, content, plain).unwrap();
-        out
-    }
-
-    /// The server's change to its keys, and its proof.
-    fn end(&mut self) -> Vec<u8> {
-        let mut finished = Vec::new();
-        put_message(&mut finished, message::FINISHED, &self.proof.clone());
-        let finished = self.sealed(Content::Handshake, &finished);
-        [self.change(), finished].concat()
-    }
-
-    fn change(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        put_record(&mut out, Content::ChangeCipherSpec, self.version, &[1]);
-        out
-    }
-
-    /// A session, and the server's side of it.
-    fn established(mut self) -> (Connection, Server) {
-        let end = self.end();
-        match self.client.read(&end) {
-            Ok(Progress::Established(connection)) => (*connection, Server { reader: self.reader, writer: self.writer }),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-/// The server's side of a session.
-struct Server {
-    reader: Protection,
-    writer: Protection,
-}
-
-impl Server {
-    fn says(&mut self, content: Content, plain: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.writer.seal(&mut out, content, plain).unwrap();
-        out
-    }
-
-    fn hears(&mut self, bytes: &[u8]) -> Vec<(Content, Vec<u8>)> {
-        records(bytes).into_iter().map(|record| (record.content, self.reader.open(record).unwrap())).collect()
-    }
-}
-
-fn records(bytes: &[u8]) -> Vec<Record> {
-    let mut deframer = Deframer::default();
-    deframer.push(bytes);
-    let records = std::iter::from_fn(|| deframer.next().unwrap()).collect();
-    assert_eq!(deframer.held(), 0);
-    records
-}
-
-/// Every version with every suite that the server can play.
-fn every_session() -> impl Iterator<Item = (Version, CipherSuite)> {
-    let suites = || {
-        let ephemeral = |suite: &CipherSuite| Parameters::of(*suite).unwrap().exchange == Exchange::Ecdhe;
-        SPOKEN.iter().copied().filter(ephemeral)
-    };
-    [Version::Tls10, Version::Tls11, Version::Tls12]
-        .into_iter()
-        .flat_map(move |version| suites().map(move |suite| (version, suite)))
-        .filter(|(version, suite)| *version == Version::Tls12 || !is_new(*suite))
-}
+use super::{Session, tls};
 
 const SUITE: CipherSuite = CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA;
 

@@ -9,52 +9,13 @@ use tokio::time::Instant;
 
 use super::bytes::put_vector;
 use super::client::{Client, Depth, MAX_HEARD, Progress};
-use super::message::{self, put_message};
+use super::message::put_message;
 use super::record::{Content, MAX_BODY, put_record};
+use super::server::Flight;
 use super::version::Version;
 use super::{CHUNK, Facts, Hello, Outcome, ask, handshake};
 
-/// What a server says in clear.
-#[derive(Debug, Clone)]
-pub(super) struct Flight {
-    pub(super) version: Version,
-    pub(super) suite: CipherSuite,
-    pub(super) chain: Vec<Vec<u8>>,
-    pub(super) key_exchange: Option<Vec<u8>>,
-    pub(super) wants_certificate: bool,
-}
-
 impl Flight {
-    pub(super) fn new(version: Version, suite: CipherSuite) -> Self {
-        Self { version, suite, chain: Vec::new(), key_exchange: None, wants_certificate: false }
-    }
-
-    /// The messages, one after the other.
-    pub(super) fn messages(&self) -> Vec<u8> {
-        let mut hello = self.version.number().to_be_bytes().to_vec();
-        hello.extend([7; 32]);
-        put_vector(&mut hello, 1, &[1; 32]);
-        hello.extend(u16::from(self.suite).to_be_bytes());
-        hello.push(0);
-        let mut out = Vec::new();
-        put_message(&mut out, message::SERVER_HELLO, &hello);
-        let mut list = Vec::new();
-        for certificate in &self.chain {
-            put_vector(&mut list, 3, certificate);
-        }
-        let mut body = Vec::new();
-        put_vector(&mut body, 3, &list);
-        put_message(&mut out, message::CERTIFICATE, &body);
-        if let Some(body) = &self.key_exchange {
-            put_message(&mut out, message::SERVER_KEY_EXCHANGE, body);
-        }
-        if self.wants_certificate {
-            put_message(&mut out, message::CERTIFICATE_REQUEST, &[1, 1, 0, 0]);
-        }
-        put_message(&mut out, message::SERVER_HELLO_DONE, &[]);
-        out
-    }
-
     /// The messages in records of at most so many bytes.
     fn records(&self, most: usize) -> Vec<u8> {
         let mut out = Vec::new();

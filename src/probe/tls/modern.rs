@@ -1,6 +1,7 @@
 //! TLS 1.2 and 1.3, by rustls with ring.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 
 use rustls::client::{ClientConfig, Resumption};
@@ -44,7 +45,7 @@ impl TlsClient {
         let sni = name.filter(|_| server.sni).and_then(|name| ServerName::try_from(name.to_owned()).ok());
         let server = sni.unwrap_or_else(|| ServerName::IpAddress(server.ip.into()));
         let connect = TlsConnector::from(Arc::new(config)).connect(server, Sniffer::new(stream)).into_fallible();
-        match by(deadline, connect).await {
+        match by(deadline, pin!(connect)).await {
             Ok(Ok(mut stream)) => {
                 stream.get_mut().0.expect_session();
                 let facts = established(&stream, &recorder, name, tls);
