@@ -371,8 +371,10 @@ fn scan_digest(targets: &[u8; 32], seed: u64, config: &Config) -> [u8; 32] {
 
 fn concurrency(asked: Option<NonZeroUsize>, reserved: u64, each: u64, public: bool) -> Result<NonZeroUsize, Error> {
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|error| Error::Limit(error.into()))?;
-    // Where little is allowed, connections and the rest share it: what is too much is tried again.
-    let kept = reserved.min(limit / 2);
+    // Where little is allowed, connections and the rest share it: a connection too many is tried again, a question to a
+    // resolver not for long.
+    let asks_resolver = reserved > RESERVED_FILES;
+    let kept = reserved.min(if asks_resolver { limit - limit / 8 } else { limit / 2 });
     let room = (limit.saturating_sub(kept) / each).max(1);
     if let Some(asked) = asked {
         if u64::try_from(asked.get()).is_ok_and(|asked| asked <= room) {

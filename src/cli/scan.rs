@@ -1,6 +1,7 @@
 //! `hailer scan`.
 
 use std::fs::File;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hailer::output::RowWriter;
@@ -24,9 +25,9 @@ use super::signals::Signals;
 use super::summary::Summary;
 use super::{Ended, Failure, list, tell};
 
-/// What a scan of one endpoint with three outputs takes: the runtime's six, three for each file, the journal's two, and one
-/// for a connection.
-const LEAST_OPEN_FILES: usize = 18;
+/// What the runtime takes, and what a file of rows does, with its lock and what is kept beside it.
+const OPEN_FILES: usize = 6;
+const OPEN_FILES_OF_OUTPUT: usize = 5;
 
 /// After a request to stop, how long endpoints under way may take.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -39,7 +40,8 @@ pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
         return list::run(&args);
     }
     raise_open_file_limit();
-    has_open_files().map_err(|error| cannot_start(&error))?;
+    let files = args.output.iter().filter(|path| *path != Path::new("-")).count();
+    has_open_files(files).map_err(|error| cannot_start(&error))?;
     sweep(Plan::new(args)?, None)
 }
 
@@ -222,8 +224,9 @@ pub(super) fn raise_open_file_limit() {
 }
 
 /// Whether there are as many open files as a scan needs at least, before any is made that would be left behind.
-fn has_open_files() -> std::io::Result<()> {
-    let opened: std::io::Result<Vec<_>> = (0..LEAST_OPEN_FILES).map(|_| File::open("/dev/null")).collect();
+fn has_open_files(outputs: usize) -> std::io::Result<()> {
+    let opened: std::io::Result<Vec<_>> =
+        (0..OPEN_FILES + OPEN_FILES_OF_OUTPUT * outputs).map(|_| File::open("/dev/null")).collect();
     opened.map(drop)
 }
 

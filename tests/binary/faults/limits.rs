@@ -39,7 +39,7 @@ fn a_sweep_with_few_open_files_is_slow_and_right() {
 
 #[test]
 fn too_few_open_files_are_told_before_anything_is_begun() {
-    for limit in [18, 12, 10, 8, 6, 5] {
+    for limit in [13, 12, 10, 8, 6, 5] {
         let folder = tempfile::tempdir().unwrap();
         let command = scan(["127.0.0.0/24:1=smtp", "--all", "-o", "rows.ndjson"]);
         let Ended { code, stderr, .. } = run(limited(limit, &command).current_dir(folder.path()));
