@@ -3,7 +3,7 @@
 //! The range is an integral multiple of what is in flight, so that all of it goes in waves, each as long as the deadline:
 //! a sweep of four waves would take four deadlines if all else took no time.
 //!
-//! Limits: loopback of a namespace whose input drops the SYNs, and counts them; the start of the program is in the rate.
+//! Limits: loopback of a namespace whose output counts the SYNs, and whose input drops them; the start of the program is in the rate.
 
 use std::error::Error;
 use std::time::Duration;

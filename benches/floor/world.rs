@@ -104,7 +104,7 @@ impl World {
         within(&self.told.far, work)
     }
 
-    /// How many SYNs came to the dark range so far.
+    /// How many SYNs were sent to the dark range so far. Of a burst not all come in: the queue before that holds a thousand.
     pub(crate) fn syns(&self) -> Result<u32, Box<dyn Error>> {
         let counter =
             self.near(|| Ok(Command::new("nft").args(["list", "counter", "ip", "floor", "syns"]).output()?))?;
@@ -144,8 +144,10 @@ pub(crate) fn keep(job: Job) -> Result<(), Box<dyn Error>> {
             let own = unshared()?;
             shell(
                 "ip link set lo up\nnft add table ip floor\nnft add counter ip floor syns\n\
-                 nft add chain ip floor c '{ type filter hook input priority 0; }'\n\
-                 nft add rule ip floor c ip daddr 127.1.0.0/16 counter name syns drop\n",
+                 nft add chain ip floor sent '{ type filter hook output priority 0; }'\n\
+                 nft add rule ip floor sent ip daddr 127.1.0.0/16 counter name syns\n\
+                 nft add chain ip floor came '{ type filter hook input priority 0; }'\n\
+                 nft add rule ip floor came ip daddr 127.1.0.0/16 drop\n",
             )?;
             tell(&own, &own, "loopback that drops SYNs")?;
             until_end()
