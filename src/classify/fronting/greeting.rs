@@ -91,7 +91,7 @@ pub(super) fn named_front(look: &Look<'_>) -> Option<Seen> {
         let found = fronts.find(Said::Greeting, &text)?;
         let signature = found.signature;
         let is_its_place =
-            found.start == 0 && signature.confidence >= OF_ITS_OWN || signature.confidence >= NOBODY_ELSES;
+            found.place.start == 0 && signature.confidence >= OF_ITS_OWN || signature.confidence >= NOBODY_ELSES;
         let is_in_doubt = signature.confidence < SURE || (is_another(row, signature) && !is_its_place);
         let grade = if is_in_doubt { Grade::Moderate } else { Grade::Strong };
         let text = decode(words);
