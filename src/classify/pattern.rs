@@ -5,7 +5,7 @@
 //! as well is made sure of for wordlists from elsewhere, and by a test for those that are compiled in.
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use regex_automata::meta::{self, BuildError, Regex};
 use regex_automata::util::syntax;
@@ -17,11 +17,20 @@ use super::words::{self, MULTI_LINE, UNICODE};
 /// As product names are written, in any case.
 const CASE_INSENSITIVE: bool = true;
 
+/// How far around a match a pattern sees: a character, for the end of a word.
+const IN_SIGHT: usize = 4;
+
+/// Longer words are not remembered.
+const MAX_KNOWN: usize = 256;
+
 /// A pattern whose automaton is larger is refused; one that is compiled in has some hundred KiB at most.
 const MAX_AUTOMATON: usize = 10 << 20;
 
 /// The named groups that feed the fields.
 pub(super) const GROUPS: [&str; 4] = ["version", "host", "device", "os"];
+
+/// What each of [`GROUPS`] holds.
+pub(super) type Held = [Option<Range<usize>>; GROUPS.len()];
 
 /// Where in a pattern each of [`GROUPS`] is.
 pub(super) type Groups = [Option<usize>; GROUPS.len()];
@@ -32,12 +41,25 @@ pub(super) struct Pattern {
     text: String,
     /// None where it has no group, which costs less to match.
     groups: Option<Groups>,
-    /// With which bytes what a group holds can begin.
-    begins_group: Bytes,
+    /// Of these bytes what a group holds has one at least.
+    in_group: Bytes,
     /// Words of which the text has one at least where the pattern matches, in lower case.
     pub(super) required: Option<Vec<Vec<u8>>>,
     /// None in it where it cannot be compiled, and then nothing matches.
     regex: OnceLock<Option<Regex>>,
+    last: Mutex<Known>,
+}
+
+/// What the groups held where a pattern last matched. Thousands of servers say the same words, and to find the groups in
+/// them costs more than to find the words.
+#[derive(Debug, Default)]
+struct Known {
+    /// The words, with what a pattern can see of what is around them.
+    words: Vec<u8>,
+    /// Where in them the match is.
+    place: Range<usize>,
+    /// Counted from the match.
+    groups: Held,
 }
 
 /// What is wrong with a pattern.
@@ -76,14 +98,13 @@ impl Pattern {
         if hir.properties().minimum_len() == Some(0) {
             return Err(Fault::of_all("the pattern matches everything, for it matches nothing at all".to_owned()));
         }
-        let mut begins_group = Bytes::NONE;
-        add_beginnings_of_groups(&hir, &mut begins_group);
         Ok(Self {
             text: text.to_owned(),
             groups: groups.iter().any(Option::is_some).then_some(groups),
-            begins_group,
+            in_group: needed_by_groups(&hir),
             required: words::required(&hir),
             regex: OnceLock::new(),
+            last: Mutex::default(),
         })
     }
 
@@ -110,21 +131,45 @@ impl Pattern {
     }
 
     /// What its groups hold of a place where it matches. Most matches hold no version, and are not looked at any closer.
-    pub(super) fn groups_in(&self, text: &[u8], found: &Range<usize>) -> [Option<Range<usize>>; GROUPS.len()] {
-        let none = [const { None }; GROUPS.len()];
-        let Some(groups) = self.groups.filter(|_| text[found.clone()].iter().any(|byte| self.begins_group.has(*byte)))
+    pub(super) fn groups_in(&self, text: &[u8], found: &Range<usize>) -> Held {
+        let Some(groups) = self.groups.filter(|_| text[found.clone()].iter().any(|byte| self.in_group.has(*byte)))
         else {
-            return none;
+            return Held::default();
         };
+        let start = found.start.saturating_sub(IN_SIGHT);
+        let words = &text[start..text.len().min(found.end + IN_SIGHT)];
+        let place = found.start - start..found.end - start;
+        let from = |origin: usize, held: &Held| {
+            held.clone().map(|range| range.map(|range| origin + range.start..origin + range.end))
+        };
+        if let Ok(last) = self.last.try_lock()
+            && last.place == place
+            && last.words == words
+        {
+            return from(found.start, &last.groups);
+        }
+        let held = self.look_for(groups, text, found);
+        if words.len() <= MAX_KNOWN
+            && let Ok(mut last) = self.last.try_lock()
+        {
+            last.words.clear();
+            last.words.extend(words);
+            (last.place, last.groups) = (place, held.clone());
+        }
+        from(found.start, &held)
+    }
+
+    /// The same, counted from where it matches.
+    fn look_for(&self, groups: Groups, text: &[u8], found: &Range<usize>) -> Held {
         let last = groups.iter().flatten().max().copied().unwrap_or_default();
         let mut slots = vec![None; 2 * (last + 1)];
         let input = Input::new(text).range(found.clone()).anchored(Anchored::Yes);
         if self.regex().and_then(|regex| regex.search_slots(&input, &mut slots)).is_none() {
-            return none;
+            return Held::default();
         }
         groups.map(|group| {
             let [start, end] = *slots.get(2 * group?..)?.first_chunk()?;
-            Some(start?.get()..end?.get())
+            Some(start?.get() - found.start..end?.get() - found.start)
         })
     }
 
@@ -167,62 +212,65 @@ fn find_groups<'a>(hir: &'a Hir, groups: &mut Groups) -> Option<&'a str> {
     subs.iter().find_map(|sub| find_groups(sub, groups))
 }
 
-/// Bytes, in both cases.
+/// Bytes, letters in both cases.
 #[derive(Debug, Clone, Copy)]
 struct Bytes([bool; 256]);
 
 impl Bytes {
     const NONE: Self = Self([false; 256]);
+    const ALL: Self = Self([true; 256]);
+
+    fn of(bytes: impl Iterator<Item = u8>) -> Self {
+        let mut of = Self::NONE;
+        for byte in bytes {
+            of.0[usize::from(byte.to_ascii_lowercase())] = true;
+            of.0[usize::from(byte.to_ascii_uppercase())] = true;
+        }
+        of
+    }
 
     fn has(&self, byte: u8) -> bool {
         self.0[usize::from(byte)]
     }
 
-    fn add(&mut self, byte: u8) {
-        for case in [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()] {
-            self.0[usize::from(case)] = true;
-        }
+    fn or(self, other: Self) -> Self {
+        Self::of((0..=u8::MAX).filter(|byte| self.has(*byte) || other.has(*byte)))
+    }
+
+    /// How much of a text there is of them, roughly: it is mostly letters.
+    fn weight(&self) -> u32 {
+        let weight = |byte: u8| if byte.is_ascii_alphabetic() { 10 } else { 1 };
+        (0..=u8::MAX).filter(|byte| self.has(*byte)).map(weight).sum()
     }
 }
 
-/// Adds with which bytes what a named group holds can begin.
-fn add_beginnings_of_groups(hir: &Hir, bytes: &mut Bytes) {
+/// Bytes of which what a named group holds has one at least.
+fn needed_by_groups(hir: &Hir) -> Bytes {
     match hir.kind() {
-        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => {}
-        HirKind::Repetition(repetition) => add_beginnings_of_groups(&repetition.sub, bytes),
-        HirKind::Capture(capture) if capture.name.is_some() => {
-            add_beginnings(&capture.sub, bytes);
-        }
-        HirKind::Capture(capture) => add_beginnings_of_groups(&capture.sub, bytes),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => Bytes::NONE,
+        HirKind::Repetition(repetition) => needed_by_groups(&repetition.sub),
+        HirKind::Capture(capture) if capture.name.is_some() => needed(&capture.sub),
+        HirKind::Capture(capture) => needed_by_groups(&capture.sub),
         HirKind::Concat(subs) | HirKind::Alternation(subs) => {
-            for sub in subs {
-                add_beginnings_of_groups(sub, bytes);
-            }
+            subs.iter().map(needed_by_groups).fold(Bytes::NONE, Bytes::or)
         }
     }
 }
 
-/// Adds with which bytes a match can begin; gives back whether what follows can be its beginning as well.
-fn add_beginnings(hir: &Hir, bytes: &mut Bytes) -> bool {
+/// Bytes of which every match has one at least: all, where it may be empty.
+fn needed(hir: &Hir) -> Bytes {
+    let rarest = |all: &mut dyn Iterator<Item = Bytes>| all.min_by_key(Bytes::weight).unwrap_or(Bytes::ALL);
     match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => true,
-        HirKind::Literal(literal) => {
-            literal.0.first().into_iter().for_each(|byte| bytes.add(*byte));
-            false
-        }
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(Class::Unicode(_)) => Bytes::ALL,
+        HirKind::Literal(literal) => rarest(&mut literal.0.iter().map(|byte| Bytes::of(std::iter::once(*byte)))),
         HirKind::Class(Class::Bytes(class)) => {
-            class.ranges().iter().flat_map(|range| range.start()..=range.end()).for_each(|byte| bytes.add(byte));
-            false
+            Bytes::of(class.ranges().iter().flat_map(|range| range.start()..=range.end()))
         }
-        HirKind::Class(Class::Unicode(_)) => {
-            (0..=u8::MAX).for_each(|byte| bytes.add(byte));
-            false
-        }
-        HirKind::Repetition(repetition) => add_beginnings(&repetition.sub, bytes) || repetition.min == 0,
-        HirKind::Capture(capture) => add_beginnings(&capture.sub, bytes),
-        HirKind::Concat(subs) => subs.iter().all(|sub| add_beginnings(sub, bytes)),
-        // Each adds its own, so that none may be left out.
-        HirKind::Alternation(subs) => subs.iter().filter(|sub| add_beginnings(sub, bytes)).count() > 0,
+        HirKind::Repetition(repetition) if repetition.min == 0 => Bytes::ALL,
+        HirKind::Repetition(repetition) => needed(&repetition.sub),
+        HirKind::Capture(capture) => needed(&capture.sub),
+        HirKind::Concat(subs) => rarest(&mut subs.iter().map(needed)),
+        HirKind::Alternation(subs) => subs.iter().map(needed).fold(Bytes::NONE, Bytes::or),
     }
 }
 
@@ -243,17 +291,36 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_looked_for_where_one_can_begin() {
-        for (pattern, begins, others) in [
-            (r"a(?P<version>\d+)", "0123456789", "abc"),
-            ("a(?P<os>x?(?:yes|[n-p]o)|(?P<host>)z*w)", "xXyYnopzw", "aesb"),
-            ("a(?:(?P<os>b)|(?P<device>c))+(d)", "bBcC", "ad"),
-            ("a(?P<os>\\bb|$c)", "bc", "a"),
-            ("a(?P<os>(?u:\u{fc}|x\\w))", "\u{c3}x", "y"),
+    fn what_is_remembered_is_what_would_be_found() {
+        let pattern = Pattern::read(r"(?P<version>a+)\b|(?P<os>a+)\B").unwrap();
+        let held = |text: &str| {
+            let [version, _, _, os] = pattern.groups_in(text.as_bytes(), &pattern.find(text.as_bytes()).unwrap());
+            [version, os].map(|range| range.map(|range| (range.start, range.end)))
+        };
+        for _ in 0..2 {
+            assert_eq!(held("a b"), [Some((0, 1)), None]);
+            assert_eq!(held("ab"), [None, Some((0, 1))]);
+            assert_eq!(held("123 a b"), [Some((4, 5)), None]);
+            assert_eq!(held("0123 a b"), [Some((5, 6)), None]);
+            assert_eq!(held("0123 a b and more"), [Some((5, 6)), None]);
+            assert_eq!(held(&"a".repeat(2 * MAX_KNOWN)), [Some((0, 2 * MAX_KNOWN)), None]);
+        }
+    }
+
+    #[test]
+    fn a_group_is_looked_for_where_there_can_be_one() {
+        for (pattern, needed, others) in [
+            (r"a(?P<version>\d+)", "0123456789", "abc."),
+            (r"(?P<version>\d+\.\d[\w.]*|(?:Snapshot-)?(?:19|20)\d{6})", ".0123456789", "Snapshot-"),
+            ("a(?:(?P<os>b)|(?P<device>c-?))+(d)", "bBcC", "ad-"),
+            ("(?P<os>yes|[n-p]o|a(?P<host>z)*)", "yesonap", "x"),
+            (r"a(?P<os>b*)", "abc.", ""),
+            (r"a(?P<os>(?u:\w))", "abc.", ""),
         ] {
             let pattern = Pattern::read(pattern).unwrap();
-            let has = |character: char| pattern.begins_group.has(u8::try_from(u32::from(character)).unwrap());
-            assert!(begins.chars().all(has) && !others.chars().any(has), "{}", pattern.text);
+            let has = |character: char| pattern.in_group.has(u8::try_from(u32::from(character)).unwrap());
+            let is_any = needed.chars().any(has);
+            assert!(is_any && !others.chars().any(has), "{}", pattern.text);
         }
     }
 

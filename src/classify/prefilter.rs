@@ -70,11 +70,15 @@ impl Prefilter {
             let keys = word.bytes.windows(KEY).enumerate();
             word.key_at = keys.min_by_key(|(_, key)| shared[hash(key)]).map_or(0, |(at, _)| at);
         }
-        words.sort_by_key(Word::hash);
-        let starts = (0..=HASHES).map(|hash| words.partition_point(|word| word.hash() < hash)).collect();
+        words.sort_by_cached_key(Word::hash);
         let mut is_known = vec![false; HASHES];
+        let mut starts = vec![0; HASHES + 1];
         for word in &words {
             is_known[word.hash()] = true;
+            starts[word.hash() + 1] += 1;
+        }
+        for hash in 0..HASHES {
+            starts[hash + 1] += starts[hash];
         }
         Self { is_known, starts, words, always }
     }
