@@ -49,6 +49,12 @@ pub(super) fn read(greeting: &[u8], version: Option<&str>) -> Announced {
 /// Whether there can be an address in it: three dots among digits, or colons as times of day do not have them. Most have
 /// nothing of the kind, and are not looked at any closer.
 pub(super) fn may_name_address(bytes: &[u8]) -> bool {
+    let (dots, colons) = bytes.iter().fold((0u32, 0u32), |(dots, colons), byte| {
+        (dots + u32::from(*byte == b'.'), colons + u32::from(*byte == b':'))
+    });
+    if dots < 3 && colons < 2 {
+        return false;
+    }
     let (mut dots, mut colons, mut before) = (0, 0, 0);
     for &byte in bytes {
         match byte {
@@ -68,29 +74,34 @@ pub(super) fn may_name_address(bytes: &[u8]) -> bool {
 
 /// Hands on every address in a line that a server says of itself, with the word that it stands in.
 pub(super) fn addresses(line: &str, mut take: impl FnMut(IpAddr, &str)) {
-    let mut before = None;
+    let mut before: Option<&str> = None;
     for word in line.split_ascii_whitespace() {
-        let follows = |words: &[&str]| before.as_deref().is_some_and(|before| words.contains(&before));
+        let follows =
+            |words: &[&str]| before.is_some_and(|before| words.iter().any(|word| word.eq_ignore_ascii_case(before)));
         if follows(&ABOUT_US) {
             return;
         }
-        let is_version = follows(&VERSION);
-        let is_introduced = before.is_none() || follows(&INTRODUCES);
-        for (index, part) in word.split(['[', ']', '(', ')', '<', '>']).enumerate() {
-            let is_enclosed = index > 0;
-            if let Some(ip) = address(part).filter(|_| is_introduced || (is_enclosed && !is_version)) {
-                take(ip, part);
+        // Neither a word nor a number alone is an address.
+        if word.bytes().any(|byte| matches!(byte, b'.' | b':')) {
+            let is_version = follows(&VERSION);
+            let is_introduced = before.is_none() || follows(&INTRODUCES);
+            for (index, part) in word.split(['[', ']', '(', ')', '<', '>']).enumerate() {
+                let is_enclosed = index > 0;
+                if let Some(ip) = address(part).filter(|_| is_introduced || (is_enclosed && !is_version)) {
+                    take(ip, part);
+                }
             }
         }
-        before = Some(word.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_ascii_lowercase());
+        before = Some(word.trim_matches(|c: char| !c.is_ascii_alphanumeric()));
     }
 }
 
 /// An address as such, as a literal of RFC 5321 §4.1.3, or with a port.
 fn address(part: &str) -> Option<IpAddr> {
     let part = part.trim_matches([',', ';', '.', '"', '\'']);
-    // Neither a word nor a number alone.
-    if !part.contains(['.', ':']) || !part.ends_with(|c: char| c.is_ascii_hexdigit() || c == ':') {
+    if !part.bytes().any(|byte| matches!(byte, b'.' | b':'))
+        || !part.ends_with(|c: char| c.is_ascii_hexdigit() || c == ':')
+    {
         return None;
     }
     let is_tagged = part.get(..5).is_some_and(|tag| tag.eq_ignore_ascii_case("IPv6:"));
@@ -105,6 +116,9 @@ fn address(part: &str) -> Option<IpAddr> {
 
 /// The first date, and where its time of day stands.
 fn date_in(greeting: &[u8]) -> Option<(usize, OffsetDateTime)> {
+    if !greeting.contains(&b':') {
+        return None;
+    }
     let is_time = |bytes: &[u8]| match bytes {
         [h1, h2, b':', m1, m2, b':', s1, s2] => [h1, h2, m1, m2, s1, s2].iter().all(|byte| byte.is_ascii_digit()),
         _ => false,

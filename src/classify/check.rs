@@ -70,7 +70,7 @@ pub(super) fn check(classifier: &Classifier) -> Vec<Mistake> {
     let lists =
         [(&classifier.ftp, Some(Family::Ftp)), (&classifier.mail, Some(Family::Mail)), (&classifier.fronts, None)];
     for (list, family) in lists {
-        let mut signatures: Vec<&Signature> = list.signatures().iter().collect();
+        let mut signatures: Vec<&Signature> = list.signatures().collect();
         signatures.sort_by(|a, b| a.file.cmp(&b.file).then(a.line.cmp(&b.line)));
         for signature in signatures {
             let revealed = reveals_nothing(signature).map(|text| format!("names {text:?}, which reveals nothing"));
@@ -102,9 +102,7 @@ fn reveals_nothing(signature: &Signature) -> impl Iterator<Item = &'static str> 
         Said::Feat => &GENERIC_FEAT,
         Said::Syst => &GENERIC_SYST,
     };
-    let regex = signature.pattern.regex();
-    let is_named =
-        move |text: &&str| regex.is_some_and(|regex| regex.is_match(Text::read(text.as_bytes()).as_str().as_bytes()));
+    let is_named = |text: &&str| signature.pattern.find(Text::read(text.as_bytes()).as_str().as_bytes()).is_some();
     texts.iter().copied().filter(is_named)
 }
 
@@ -115,7 +113,7 @@ fn relations(list: &List, signature: &Signature) -> Vec<String> {
         problems.push("no literal of three letters that must occur: it is tried on every greeting".to_owned());
     }
     for id in &signature.over {
-        match list.signatures().iter().find(|other| other.id == *id) {
+        match list.signatures().find(|other| other.id == *id) {
             None => problems.push(format!("`over` names `{id}`, which is not there")),
             Some(other) if other.is_over(signature) => problems.push(format!("`{id}` and it are over each other")),
             Some(other) if other.said != signature.said => {
@@ -124,7 +122,7 @@ fn relations(list: &List, signature: &Signature) -> Vec<String> {
             Some(_) => {}
         }
     }
-    let unknown = |software: &&String| !list.signatures().iter().any(|other| *other.software == ***software);
+    let unknown = |software: &&String| !list.signatures().any(|other| *other.software == ***software);
     problems.extend(
         signature.runs.iter().filter(unknown).map(|it| format!("`runs` names `{it}`, which no signature names")),
     );

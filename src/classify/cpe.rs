@@ -39,8 +39,11 @@ impl Template {
 
     /// The name for a version, `*` where it is not known.
     pub(super) fn fill(&self, version: Option<&str>) -> String {
-        let mut name = self.before.clone();
-        if let Some(after) = &self.after {
+        let after = self.after.as_deref();
+        let len = self.before.len() + version.map_or(1, str::len) + after.map_or(0, str::len);
+        let mut name = String::with_capacity(len);
+        name.push_str(&self.before);
+        if let Some(after) = after {
             match version {
                 Some(version) => push_escaped(&mut name, version),
                 None => name.push('*'),

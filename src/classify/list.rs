@@ -7,7 +7,11 @@
 //! The regex crate matches in time linear in the text, whatever the pattern; text and candidates are bounded, so that
 //! hostile text costs no more than any other of its length.
 
+use std::ops::Range;
+use std::sync::OnceLock;
+
 use super::prefilter::{Places, Prefilter};
+use super::seed::{SEEDS, Seed};
 use super::signature::{Compile, LoadError, Match, Said, Signature, load};
 use super::text::Text;
 
@@ -23,11 +27,22 @@ pub(super) const RIVAL_PENALTY: u8 = 20;
 /// The signatures of one wordlist, the surest first.
 #[derive(Debug)]
 pub(super) struct List {
-    signatures: Vec<Signature>,
+    entries: Vec<Entry>,
     greetings: Heard,
     ehlo: Heard,
     feat: Heard,
     syst: Heard,
+}
+
+/// A signature, read or still to be.
+#[derive(Debug)]
+struct Entry {
+    said: Said,
+    confidence: u8,
+    /// None in it where it cannot be read, and then it matches nothing.
+    read: OnceLock<Option<Box<Signature>>>,
+    /// Of one that is compiled in: what to read, in which of the wordlists, and how errors call that.
+    seed: Option<(&'static Seed, usize, &'static str)>,
 }
 
 /// The signatures for what is said in one place.
@@ -43,37 +58,58 @@ struct Heard {
 pub(super) struct Found<'a> {
     /// The signature that won.
     pub(super) signature: &'a Signature,
-    /// Where its match begins.
-    pub(super) start: usize,
+    /// Where it matches.
+    pub(super) place: Range<usize>,
     /// One of other software that is as good as sure, and neither is said to be over the other.
     pub(super) rival: Option<&'a Signature>,
 }
 
 impl List {
     /// Loads a wordlist; `file` is how errors call it.
-    pub(super) fn load(file: &str, content: &str, compile: Compile) -> Result<Self, LoadError> {
-        match load(file, content, compile) {
-            Ok(loaded) => Self::of(file, loaded.signatures),
+    pub(super) fn load(file: &str, content: &str) -> Result<Self, LoadError> {
+        match load(file, content, Compile::Now) {
+            Ok(loaded) => Ok(Self::of(loaded.signatures)),
             Err(mut errors) => Err(errors.swap_remove(0)),
         }
     }
 
-    /// A wordlist of these signatures; `file` is how errors call it that are of no one of them.
-    pub(super) fn of(file: &str, mut signatures: Vec<Signature>) -> Result<Self, LoadError> {
-        signatures.sort_by_key(|signature| std::cmp::Reverse(signature.confidence));
-        let heard = |said| Heard::new(said, &signatures).map_err(|problem| LoadError::at(file, "", 0, problem));
-        Ok(Self {
-            greetings: heard(Said::Greeting)?,
-            ehlo: heard(Said::Ehlo)?,
-            feat: heard(Said::Feat)?,
-            syst: heard(Said::Syst)?,
-            signatures,
-        })
+    /// A wordlist of these signatures.
+    pub(super) fn of(signatures: Vec<Signature>) -> Self {
+        let entries = signatures.into_iter().map(|signature| Entry {
+            said: signature.said,
+            confidence: signature.confidence,
+            read: OnceLock::from(Some(Box::new(signature))),
+            seed: None,
+        });
+        Self::with(entries.collect())
+    }
+
+    /// One of the wordlists that are compiled in, by its number; each of its signatures is read when it is first tried.
+    pub(super) fn compiled_in(file: &'static str, wordlist: usize) -> Self {
+        let entries = SEEDS[wordlist].iter().map(|seed| Entry {
+            said: seed.said,
+            confidence: seed.confidence,
+            read: OnceLock::new(),
+            seed: Some((seed, wordlist, file)),
+        });
+        Self::with(entries.collect())
+    }
+
+    fn with(mut entries: Vec<Entry>) -> Self {
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.confidence));
+        let heard = |said| Heard::new(said, &entries);
+        Self {
+            greetings: heard(Said::Greeting),
+            ehlo: heard(Said::Ehlo),
+            feat: heard(Said::Feat),
+            syst: heard(Said::Syst),
+            entries,
+        }
     }
 
     /// Every signature.
-    pub(super) fn signatures(&self) -> &[Signature] {
-        &self.signatures
+    pub(super) fn signatures(&self) -> impl Iterator<Item = &Signature> {
+        self.entries.iter().filter_map(Entry::signature)
     }
 
     /// The signature that names a greeting best, and what it makes of it.
@@ -87,11 +123,12 @@ impl List {
         let candidates = heard.prefilter.candidates(text.as_str().as_bytes());
         // Of most texts one signature is tried, which then has no rivals.
         if let Some(only) = candidates.only() {
-            let signature = &self.signatures[heard.members[only]];
-            return Some((signature, signature.apply(text, 0)?));
+            let signature = self.entries[heard.members[only]].signature()?;
+            let found = signature.pattern.find(text.as_str().as_bytes())?;
+            return Some((signature, signature.read(text, &found)));
         }
         let found = self.pick(heard, candidates, text)?;
-        let mut made = found.signature.apply(text, found.start)?;
+        let mut made = found.signature.read(text, &found.place);
         if found.rival.is_some() {
             made.software.confidence = made.software.confidence.saturating_sub(RIVAL_PENALTY).max(1);
         }
@@ -118,7 +155,7 @@ impl List {
                 || hits.iter().any(|hit| hit.signature.is_kin(winner.signature) && hit.signature.is_over(other));
             !is_settled && other.confidence.saturating_add(RIVAL_WITHIN) >= surest.signature.confidence
         });
-        Some(Found { signature: winner.signature, start: winner.start, rival })
+        Some(Found { signature: winner.signature, place: winner.place.clone(), rival })
     }
 
     /// Those that match, the surest first, without those too unsure to matter.
@@ -126,13 +163,14 @@ impl List {
         let text = text.as_str().as_bytes();
         let mut hits: Vec<Hit<'_>> = Vec::new();
         for place in candidates.in_order().take(MAX_CANDIDATES) {
-            let signature = &self.signatures[heard.members[place]];
+            let entry = &self.entries[heard.members[place]];
+            let Some(signature) = entry.signature() else { continue };
             let matters = hits.first().is_none_or(|surest| {
                 signature.confidence.saturating_add(RIVAL_WITHIN) >= surest.signature.confidence
                     || hits.iter().any(|hit| signature.is_over(hit.signature))
             });
-            if matters && let Some(found) = signature.pattern.regex().and_then(|regex| regex.find(text)) {
-                hits.push(Hit { signature, start: found.start(), len: found.len() });
+            if matters && let Some(place) = signature.pattern.find(text) {
+                hits.push(Hit { signature, place });
             }
         }
         hits
@@ -148,31 +186,44 @@ impl List {
     }
 }
 
+impl Entry {
+    fn signature(&self) -> Option<&Signature> {
+        let read = || self.seed.and_then(|(seed, wordlist, file)| seed.read(file, wordlist)).map(Box::new);
+        self.read.get_or_init(read).as_deref()
+    }
+
+    /// What its pattern requires.
+    fn words(&self) -> Option<Vec<&[u8]>> {
+        match self.seed {
+            Some((seed, ..)) => seed.words.map(<[_]>::to_vec),
+            None => self.signature()?.pattern.required.as_ref().map(|words| words.iter().map(Vec::as_slice).collect()),
+        }
+    }
+}
+
 impl Heard {
-    fn new(said: Said, signatures: &[Signature]) -> Result<Self, String> {
+    fn new(said: Said, entries: &[Entry]) -> Self {
         let members: Vec<usize> =
-            signatures.iter().enumerate().filter(|(_, it)| it.said == said).map(|(place, _)| place).collect();
-        let required = members.iter().map(|place| signatures[*place].pattern.required.as_deref());
-        let prefilter = Prefilter::new(required).map_err(|error| error.to_string())?;
-        Ok(Self { members, prefilter })
+            entries.iter().enumerate().filter(|(_, it)| it.said == said).map(|(place, _)| place).collect();
+        let prefilter = Prefilter::new(members.iter().map(|place| entries[*place].words()));
+        Self { members, prefilter }
     }
 }
 
 /// A signature that matches, and where.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Hit<'a> {
     signature: &'a Signature,
-    start: usize,
-    len: usize,
+    place: Range<usize>,
 }
 
 /// The surest, then the longest, then the earliest in the file.
-fn best_of<'h, 'a: 'h>(hits: impl Iterator<Item = &'h Hit<'a>>) -> Option<Hit<'a>> {
+fn best_of<'h, 'a: 'h>(hits: impl Iterator<Item = &'h Hit<'a>>) -> Option<&'h Hit<'a>> {
     let better = |best: &'h Hit<'a>, hit: &'h Hit<'a>| {
-        let is_better = (hit.signature.confidence, hit.len) > (best.signature.confidence, best.len);
+        let is_better = (hit.signature.confidence, hit.place.len()) > (best.signature.confidence, best.place.len());
         if is_better { hit } else { best }
     };
-    hits.reduce(better).copied()
+    hits.reduce(better)
 }
 
 #[cfg(test)]
@@ -191,7 +242,7 @@ mod tests {
                 )
             })
             .collect();
-        List::load("list.toml", &entries.concat(), Compile::Now).unwrap()
+        List::load("list.toml", &entries.concat()).unwrap()
     }
 
     /// Who wins, at what confidence.

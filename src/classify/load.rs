@@ -8,12 +8,13 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use sha2::{Digest, Sha256};
+use ring::digest::{Context, SHA256};
 
 use super::list::List;
 use super::signature::{self, Compile, LoadError, Signature};
-use super::{Classifier, WORDLISTS, hash};
+use super::{Classifier, WORDLISTS};
 
 /// What the wordlists are called in a folder, in the order of [`WORDLISTS`].
 const FILES: [&str; 3] = ["ftp.toml", "smtp.toml", "fronts.toml"];
@@ -84,7 +85,6 @@ impl Classifier {
     /// # Errors
     /// All signatures that cannot be used, or else the first thing that is wrong with the folder.
     pub fn load(folder: &Path) -> Result<Self, WordlistsError> {
-        hash::prepare();
         let names = names(folder)?;
         let mut own = Vec::new();
         for name in FILES {
@@ -94,8 +94,12 @@ impl Classifier {
         let (mut lists, mut contents, mut errors) = (Vec::new(), Vec::new(), Vec::new());
         for (index, own) in own.iter().enumerate() {
             let compiled_in = (COMPILED_IN[index], WORDLISTS[index].1);
-            let own = own.as_ref().map(|(content, path)| (path.display().to_string(), content.as_slice()));
-            match merge(compiled_in, own.as_ref().map(|(file, content)| (file.as_str(), *content))) {
+            let Some((content, path)) = own else {
+                lists.push(List::compiled_in(compiled_in.0, index));
+                contents.push(vec![compiled_in.1]);
+                continue;
+            };
+            match merge(compiled_in, (&path.display().to_string(), content)) {
                 Ok((list, effective)) => {
                     lists.push(list);
                     contents.push(effective);
@@ -103,24 +107,28 @@ impl Classifier {
                 Err(wrong) => errors.extend(wrong),
             }
         }
-        match (<[List; 3]>::try_from(lists), contents.as_slice()) {
-            (Ok([ftp, mail, fronts]), [a, b, c]) => Ok(Self { ftp, mail, fronts, digest: digest([a, b, c]) }),
+        match (<[List; 3]>::try_from(lists), <[Vec<&str>; 3]>::try_from(contents)) {
+            (Ok([ftp, mail, fronts]), Ok(contents)) => {
+                Ok(Self { ftp, mail, fronts, digest: OnceLock::from(digest(contents)) })
+            }
             (Ok(_) | Err(_), _) => Err(WordlistsError::Signatures(errors)),
         }
     }
 }
 
 /// SHA-256 over what three wordlists say, each by one file or more.
-pub(super) fn digest(lists: [&[&str]; 3]) -> [u8; 32] {
-    let mut hash = Sha256::new();
+pub(super) fn digest(lists: [Vec<&str>; 3]) -> [u8; 32] {
+    let mut hash = Context::new(&SHA256);
     for contents in lists {
-        hash.update(contents.len().to_be_bytes());
+        hash.update(&contents.len().to_be_bytes());
         for content in contents {
-            hash.update(content.len().to_be_bytes());
-            hash.update(content);
+            hash.update(&content.len().to_be_bytes());
+            hash.update(content.as_bytes());
         }
     }
-    hash.finalize().into()
+    let mut digest = [0; 32];
+    digest.copy_from_slice(hash.finish().as_ref());
+    digest
 }
 
 /// The names in a folder that end as wordlists do. Those that begin with a dot are editors' own.
@@ -160,25 +168,18 @@ fn content(path: &Path) -> Result<Vec<u8>, WordlistsError> {
 /// One list of what is compiled in and what is the user's own, and the contents that count.
 fn merge<'a>(
     (builtin_file, builtin): (&str, &'a str),
-    own: Option<(&str, &'a [u8])>,
+    (own_file, own): (&str, &'a [u8]),
 ) -> Result<(List, Vec<&'a str>), Vec<LoadError>> {
-    let list = |file, signatures| List::of(file, signatures).map_err(|error| vec![error]);
-    let Some((own_file, own)) = own else {
-        return Ok((
-            list(builtin_file, signature::load(builtin_file, builtin, Compile::WhenTried)?.signatures)?,
-            vec![builtin],
-        ));
-    };
     let own = text(own_file, own).map_err(|error| vec![error])?;
     let loaded = signature::load(own_file, own, Compile::Now)?;
     if loaded.replace {
-        return Ok((list(own_file, loaded.signatures)?, vec![own]));
+        return Ok((List::of(loaded.signatures), vec![own]));
     }
     let mut signatures = loaded.signatures;
     let known: HashSet<String> = signatures.iter().map(|signature| signature.id.clone()).collect();
     let others = signature::load(builtin_file, builtin, Compile::WhenTried)?.signatures;
     signatures.extend(others.into_iter().filter(|other: &Signature| !known.contains(&other.id)));
-    Ok((list(own_file, signatures)?, vec![builtin, own]))
+    Ok((List::of(signatures), vec![builtin, own]))
 }
 
 fn text<'a>(file: &str, content: &'a [u8]) -> Result<&'a str, LoadError> {
@@ -248,7 +249,7 @@ mod tests {
     fn of_two_alike_the_users_wins() {
         let own = signature("mine", "Mine", r"\bvsftpd 3\.0\.5\b");
         let theirs = signature("theirs", "Theirs", r"\bvsftpd 3\.0\.5\b");
-        let (list, _) = merge(("builtin", &theirs), Some(("own", own.as_bytes()))).unwrap();
+        let (list, _) = merge(("builtin", &theirs), ("own", own.as_bytes())).unwrap();
         assert_eq!(list.best(&super::super::text::Text::read(b"220 vsftpd 3.0.5\r\n")).unwrap().0.id, "mine");
     }
 

@@ -26,12 +26,14 @@ mod load;
 mod pattern;
 mod prefilter;
 mod products;
+mod seed;
 mod signature;
 #[cfg(test)]
 mod tests;
 mod text;
+mod words;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 pub use self::check::Mistake;
 pub use self::load::WordlistsError;
@@ -39,7 +41,7 @@ pub use self::products::Product;
 pub use self::signature::LoadError;
 
 use self::list::List;
-use self::signature::{Compile, Match, Signature};
+use self::signature::{Match, Signature};
 use self::text::Text;
 use crate::observation::{Observation, Outcome, Service, Software, Vantage};
 
@@ -53,18 +55,20 @@ pub const WORDLISTS: [(&str, &str); 3] = [
     ("wordlists/fronts.toml", include_str!("../../wordlists/fronts.toml")),
 ];
 
-/// The wordlists of signatures, read once.
+/// The wordlists of signatures.
 #[derive(Debug)]
 pub struct Classifier {
     ftp: List,
     mail: List,
     /// Gateways and proxies that a greeting names.
     fronts: List,
-    digest: [u8; 32],
+    /// Of those that are compiled in, as few ask for it.
+    digest: OnceLock<[u8; 32]>,
 }
 
 impl Classifier {
-    /// The classifier of the wordlists that are compiled in.
+    /// The classifier of the wordlists that are compiled in. It takes no time to make: a signature is read, and its pattern
+    /// compiled, when it is first tried.
     ///
     /// ```
     /// use hailer::classify::Classifier;
@@ -83,8 +87,8 @@ impl Classifier {
     /// ```
     pub fn builtin() -> &'static Arc<Self> {
         static BUILTIN: LazyLock<Arc<Classifier>> = LazyLock::new(|| {
-            let classifier = Classifier::of(WORDLISTS, Compile::WhenTried);
-            Arc::new(classifier.expect("a test loads the wordlists that are compiled in"))
+            let list = |wordlist: usize| List::compiled_in(WORDLISTS[wordlist].0, wordlist);
+            Arc::new(Classifier { ftp: list(0), mail: list(1), fronts: list(2), digest: OnceLock::new() })
         });
         &BUILTIN
     }
@@ -101,19 +105,14 @@ impl Classifier {
     /// assert!(error.to_string().starts_with("smtp.toml:1:14: "));
     /// ```
     pub fn new(wordlists: [(&str, &str); 3]) -> Result<Self, LoadError> {
-        Self::of(wordlists, Compile::Now)
-    }
-
-    fn of([ftp, mail, fronts]: [(&str, &str); 3], compile: Compile) -> Result<Self, LoadError> {
-        hash::prepare();
-        let digest = load::digest([&[ftp.1], &[mail.1], &[fronts.1]]);
-        let load = |(file, content)| List::load(file, content, compile);
-        Ok(Self { ftp: load(ftp)?, mail: load(mail)?, fronts: load(fronts)?, digest })
+        let digest = load::digest(wordlists.map(|(_, content)| vec![content]));
+        let [ftp, mail, fronts] = wordlists.map(|(file, content)| List::load(file, content));
+        Ok(Self { ftp: ftp?, mail: mail?, fronts: fronts?, digest: OnceLock::from(digest) })
     }
 
     /// SHA-256 over the content of the wordlists: the same names the same.
     pub fn digest(&self) -> &[u8; 32] {
-        &self.digest
+        self.digest.get_or_init(|| load::digest(WORDLISTS.map(|(_, content)| vec![content])))
     }
 
     /// Fills in what was said (`hostname`, `announced`, `software`, `banner_hash`), whether something stands in front

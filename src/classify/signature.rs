@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use toml::Spanned;
 
 use super::cpe::Template;
 use super::hostname;
-use super::pattern::{Fault, GROUPS, Pattern};
+use super::pattern::{Fault, Pattern};
 use super::text::Text;
 use crate::observation::Software;
 
@@ -104,22 +105,14 @@ pub(super) struct Match {
 }
 
 impl Signature {
-    /// Matches the text from `start` on, and reads the fields from it.
-    pub(super) fn apply(&self, text: &Text<'_>, start: usize) -> Option<Match> {
+    /// Reads the fields from where the pattern matches.
+    pub(super) fn read(&self, text: &Text<'_>, found: &Range<usize>) -> Match {
         let whole = text.as_str().as_bytes();
-        let field = |range: std::ops::Range<usize>| {
+        let field = |range: Range<usize>| {
             let usable = (1..=MAX_FIELD).contains(&range.len()) && !text.may_be_cut_at(range.end);
             usable.then(|| String::from_utf8_lossy(&whole[range]))
         };
-        let regex = self.pattern.regex()?;
-        let [version, host, device, os] = match &self.pattern.groups {
-            Some(groups) => {
-                let captures = regex.captures_at(whole, start)?;
-                groups.map(|group| field(captures.get(group?)?.range()))
-            }
-            None if regex.is_match_at(whole, start) => [const { None }; GROUPS.len()],
-            None => return None,
-        };
+        let [version, host, device, os] = self.pattern.groups_in(whole, found).map(|group| group.and_then(field));
         // The full stop of a sentence is no part of the version that ends it.
         let version = version.map(|version| version.trim_end_matches(['.', ',', '-']).to_owned());
         let os = os.map(Cow::into_owned).or_else(|| self.os_of(version.as_deref())).or_else(|| self.os.clone());
@@ -133,7 +126,7 @@ impl Signature {
             version,
         };
         let host = host.and_then(|host| hostname::accept(&host).map(str::to_owned));
-        Some(Match { software, host })
+        Match { software, host }
     }
 
     /// Whether it is said to win over the other.
@@ -371,7 +364,8 @@ version = "1.2"
     fn a_field_run_wild_is_dropped() {
         let signatures = load("list.toml", SOUND, Compile::Now).unwrap().signatures;
         let greeting = format!("220 Thing {}\r\n", "1".repeat(60_000));
-        let found = signatures[0].apply(&Text::read(greeting.as_bytes()), 0).unwrap();
-        assert_eq!(found.software.version, None);
+        let (signature, text) = (&signatures[0], Text::read(greeting.as_bytes()));
+        let found = signature.pattern.find(text.as_str().as_bytes()).unwrap();
+        assert_eq!(signature.read(&text, &found).software.version, None);
     }
 }

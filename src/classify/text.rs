@@ -91,7 +91,7 @@ fn without_negotiation(mut bytes: &[u8]) -> &[u8] {
 }
 
 fn unframe(text: &str) -> Cow<'_, str> {
-    if !text.contains(['\n', '\r']) {
+    if !text.bytes().fold(false, |found, byte| found | matches!(byte, b'\n' | b'\r')) {
         return Cow::Borrowed(strip(text, code(text)));
     }
     let mut whole = String::with_capacity(text.len());

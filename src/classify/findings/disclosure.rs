@@ -18,7 +18,7 @@ const SHOWN: usize = 3;
 /// The version is named: information that helps whoever knows its holes, and the auditor.
 pub(super) fn version(row: &Observation) -> Option<Seen> {
     let software = row.software.as_deref()?;
-    Some(Seen::that(format!("{} {}", software.name, software.version.as_deref()?)))
+    Some(Seen::that([&software.name, " ", software.version.as_deref()?].concat()))
 }
 
 /// A private, loopback or link-local address, or a name of a private network, in what the server says. Where the

@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Top-level names that are not on the Internet: RFC 6762 §3 and appendix G, RFC 8375, and ICANN's `internal`.
-const NAMES: [&str; 9] =
-    ["local", "internal", "lan", "corp", "home", "home.arpa", "intranet", "private", "localdomain"];
+/// Top-level names that are not on the Internet: RFC 6762 §3 and appendix G, and ICANN's `internal`.
+const NAMES: [&str; 8] = ["local", "internal", "lan", "corp", "home", "intranet", "private", "localdomain"];
+
+/// The one that is a domain below another: RFC 8375.
+const HOME: &str = ".home.arpa";
 
 /// Private (RFC 1918, RFC 4193), shared (RFC 6598), link-local (RFC 3927, RFC 4291 §2.5.6) or loopback.
 pub(in crate::classify) fn is_inside(ip: IpAddr) -> bool {
@@ -18,13 +20,13 @@ pub(in crate::classify) fn is_inside(ip: IpAddr) -> bool {
 /// `EXCH01`, which may be any.
 pub(in crate::classify) fn is_inside_name(name: &str) -> bool {
     let name = name.trim_end_matches('.');
-    let is_under = |top: &str| {
-        let start = name.len().checked_sub(top.len());
-        let (host, end) = start.and_then(|start| name.split_at_checked(start)).unwrap_or_default();
-        host.ends_with('.') && end.eq_ignore_ascii_case(top)
+    let Some((_, top)) = name.rsplit_once('.') else { return false };
+    let is_home = || {
+        let start = name.len().checked_sub(HOME.len());
+        start.and_then(|start| name.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(HOME))
     };
-    let first = name.split('.').next().unwrap_or_default();
-    NAMES.iter().any(|top| is_under(top)) && !first.eq_ignore_ascii_case("localhost")
+    let is_inside = NAMES.iter().any(|inside| top.eq_ignore_ascii_case(inside)) || is_home();
+    is_inside && !name.split('.').next().unwrap_or_default().eq_ignore_ascii_case("localhost")
 }
 
 /// 100.64.0.0/10.

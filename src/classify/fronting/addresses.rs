@@ -56,9 +56,12 @@ pub(super) fn other_port_named(look: &Look<'_>) -> Option<Seen> {
     }
     let dialled = row.ip?.to_canonical();
     if row.service.is_ftp() {
-        let greeting = decode(row.greeting());
-        if let Some(line) = greeting.lines().find(|line| names_other(line, row.port, dialled, row)) {
-            return Some(Seen::told(Grade::Decisive, excerpt(line), greeted_at(row)));
+        // A port stands behind a colon, an address in brackets.
+        if row.greeting().iter().any(|byte| matches!(byte, b':' | b'[')) {
+            let greeting = decode(row.greeting());
+            if let Some(line) = greeting.lines().find(|line| names_other(line, row.port, dialled, row)) {
+                return Some(Seen::told(Grade::Decisive, excerpt(line), greeted_at(row)));
+            }
         }
         let guest = row.dialogue.as_deref().and_then(|dialogue| dialogue.anonymous.as_ref())?;
         let other = guest.addresses.iter().find(|address| is_other(IpAddr::V4(*address.ip()), dialled))?;
@@ -98,9 +101,11 @@ fn told_in_ehlo(row: &Observation) -> Option<Told<'_>> {
 
 /// Sendmail, where it is told to: `… logging access from: client.example [192.0.2.1]`.
 fn told_in_greeting(row: &Observation) -> Option<Told<'_>> {
-    let words = "access from:";
+    let words = b"access from:";
     let greeting = row.greeting();
-    let at = greeting.windows(words.len()).position(|window| window.eq_ignore_ascii_case(words.as_bytes()))?;
+    let colons = greeting.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at + 1);
+    let mut starts = colons.filter_map(|end| end.checked_sub(words.len()));
+    let at = starts.find(|at| greeting[*at..*at + words.len()].eq_ignore_ascii_case(words))?;
     let from = decode(greeting.get(at..)?);
     let address = last_bracketed(from.lines().next()?)?;
     Some(Told { address, line: from, at: greeted_at(row) })

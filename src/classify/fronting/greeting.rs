@@ -91,7 +91,7 @@ pub(super) fn named_front(look: &Look<'_>) -> Option<Seen> {
         let found = fronts.find(Said::Greeting, &text)?;
         let signature = found.signature;
         let is_its_place =
-            found.start == 0 && signature.confidence >= OF_ITS_OWN || signature.confidence >= NOBODY_ELSES;
+            found.place.start == 0 && signature.confidence >= OF_ITS_OWN || signature.confidence >= NOBODY_ELSES;
         let is_in_doubt = signature.confidence < SURE || (is_another(row, signature) && !is_its_place);
         let grade = if is_in_doubt { Grade::Moderate } else { Grade::Strong };
         let text = decode(words);
@@ -124,8 +124,8 @@ fn ehlo(dialogue: &Dialogue) -> Option<&Offers> {
 /// Only asterisks and what `220` is made of, behind the reply's code.
 fn is_masked(greeting: &[u8]) -> bool {
     let Some(text) = greeting.get(4..).map(<[u8]>::trim_ascii) else { return false };
-    let is_long = text.iter().filter(|byte| **byte == b'*').nth(MASKED - 1).is_some();
-    is_long && text.iter().all(|byte| matches!(byte, b'*' | b'2' | b'0' | b' '))
+    let is_bare = text.iter().all(|byte| matches!(byte, b'*' | b'2' | b'0' | b' '));
+    is_bare && text.iter().filter(|byte| **byte == b'*').nth(MASKED - 1).is_some()
 }
 
 /// `XXXXXXXX`, `XXXXXXXA`: a keyword that was not on the list of those let through; as long as the shortest that matters.

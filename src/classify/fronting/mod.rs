@@ -62,6 +62,9 @@ pub(super) fn judge(row: &Observation, fronts: &List, vantage: &Vantage) -> Vec<
 /// assert_eq!(verdict(&[]), Fronting::NotObserved);
 /// ```
 pub fn verdict(evidence: &[Evidence]) -> Fronting {
+    if evidence.is_empty() {
+        return Fronting::NotObserved;
+    }
     let is_nat = |code| code == EvidenceCode::OtherPortNamed;
     let strongest = |code| evidence.iter().filter(|it| it.code == code).map(|it| it.grade).max();
     let kinds = EvidenceCode::ALL.into_iter().filter(|code| !is_nat(*code)).filter_map(strongest);

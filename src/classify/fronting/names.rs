@@ -14,7 +14,9 @@ use crate::observation::{Asked, Grade, Observation, Offers, Outcome, TlsUse};
 /// ends elsewhere, or a host has many names.
 pub(super) fn identity_mismatch(look: &Look<'_>) -> Option<Seen> {
     let row = look.row;
-    if row.outcome != Outcome::Greeted {
+    // Nothing but the greeting names it.
+    let is_alone = row.dialogue.is_none() && row.tls.is_none() && row.ptr.is_empty();
+    if row.outcome != Outcome::Greeted || is_alone {
         return None;
     }
     let (name, place) = match (row.hostname.as_deref().and_then(qualified), ehlo_name(row)) {

@@ -45,7 +45,6 @@ fn examples() -> Vec<(Service, String)> {
         // Where a pattern asks for its letters as they are, they do matter.
         let signatures = list
             .signatures()
-            .iter()
             .filter(|signature| signature.said == Said::Greeting && !signature.pattern.as_str().contains("(?-i"));
         signatures.flat_map(|signature| &signature.examples).map(move |example| (service, example.greeting.clone()))
     });

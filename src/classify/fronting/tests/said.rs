@@ -412,7 +412,7 @@ fn fronts_give_their_names() {
     let direct =
         ["Postfix", "Exim", "Sendmail", "OpenSMTPD", "Haraka", "vsftpd", "ProFTPD", "Pure-FTPd", "FileZilla Server"];
     for list in [&Classifier::builtin().ftp, &Classifier::builtin().mail] {
-        for example in list.signatures().iter().flat_map(|signature| &signature.examples) {
+        for example in list.signatures().flat_map(|signature| &signature.examples) {
             let text = Text::read(example.greeting.as_bytes());
             let software = list.best(&text).map(|(_, found)| found.software.name).unwrap_or_default();
             let front = fronts.best(&text).map(|(front, _)| front.id.as_str());
