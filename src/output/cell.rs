@@ -226,7 +226,8 @@ pub(super) fn push_ip(out: &mut String, ip: IpAddr) {
 
 /// The two hexadecimal digits of a byte.
 pub(super) fn hex_digits(byte: u8) -> [u8; 2] {
-    [byte >> 4, byte & 0xf].map(|nibble| b"0123456789abcdef"[usize::from(nibble)])
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]]
 }
 
 /// Bytes as hexadecimal digits, as digests are shown.

@@ -81,8 +81,7 @@ impl State {
         }
         self.ports.truncate(MAX_PORTS);
         if port.hash.is_some() && self.alike().is_some_and(|(hash, _)| Some(hash) == port.hash) {
-            let greeting = greeting.excerpt().into_boxed_str();
-            self.greeting = Some(self.greeting.take().map_or(greeting.clone(), |known| known.min(greeting)));
+            self.greeting = Some(greeting.least(self.greeting.take()));
         }
     }
 

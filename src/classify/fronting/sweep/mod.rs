@@ -79,6 +79,23 @@ pub enum Words<'a> {
 }
 
 impl Words<'_> {
+    /// Whether that is its excerpt, as far as a glance tells: greetings that are alike are mostly the same.
+    fn is_excerpted_as(self, excerpt: &str) -> bool {
+        let Self::Bytes(bytes) = self else { return false };
+        let is_plain = excerpt.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic() && byte != b'\\');
+        let rest = bytes.strip_prefix(excerpt.as_bytes()).filter(|_| is_plain && excerpt.len() < EXCERPT);
+        rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'\r' | b'\n')))
+    }
+
+    /// The least of what is known and its excerpt.
+    fn least(self, known: Option<Box<str>>) -> Box<str> {
+        match known {
+            Some(known) if self.is_excerpted_as(&known) => known,
+            Some(known) => known.min(self.excerpt().into_boxed_str()),
+            None => self.excerpt().into_boxed_str(),
+        }
+    }
+
     /// The beginning of the first line, escaped.
     fn excerpt(self) -> String {
         let escaped = match self {

@@ -95,8 +95,7 @@ impl Port {
         if let Some(greeting) = known {
             greeting.count = greeting.count.saturating_add(1);
             if greeting.count >= KEPT_FROM {
-                let words = words.excerpt().into_boxed_str();
-                greeting.words = Some(greeting.words.take().map_or(words.clone(), |known| known.min(words)));
+                greeting.words = Some(words.least(greeting.words.take()));
             }
         } else if greetings.len() < MAX_GREETINGS {
             greetings.push(Greeting { hash, count: 1, words: None });

@@ -318,4 +318,14 @@ proptest! {
             prop_assert!(times.into_iter().all(|at| one.closings_shared(at) == other.closings_shared(at)));
         }
     }
+
+    /// The short way to the least excerpt comes to the same as the long one.
+    #[test]
+    fn the_least_excerpt(known in "[ -~\\\\é]{0,70}", said in proptest::collection::vec(any::<u8>(), 0..12), same: bool) {
+        let words = if same { [known.as_bytes(), &said].concat() } else { said };
+        let words = Words::Bytes(&words);
+        let known = Words::Bytes(known.as_bytes()).excerpt().into_boxed_str();
+        let expected = known.clone().min(words.excerpt().into_boxed_str());
+        prop_assert_eq!(words.least(Some(known)), expected);
+    }
 }
