@@ -47,7 +47,7 @@ pub enum Notice {
     },
     /// All canaries answer again.
     CanaryAnswers,
-    /// This machine was asleep while endpoints were under way; those without an answer are probed again.
+    /// This machine was asleep while endpoints were under way; those that were not refused are probed again.
     Slept,
     /// We did not run while endpoints were under way: those are probed again.
     StoodStill {
@@ -77,7 +77,7 @@ impl fmt::Display for Notice {
                 write!(f, "the canary {canary} does not answer ({outcome}): nothing is begun")
             }
             Self::CanaryAnswers => f.write_str("going on: the canaries answer"),
-            Self::Slept => f.write_str("this machine was asleep: endpoints without an answer are probed again"),
+            Self::Slept => f.write_str("this machine was asleep: endpoints under way are probed again"),
             Self::StoodStill { length } => {
                 let seconds = length.as_secs_f64();
                 write!(f, "stood still for {seconds:.1} s, stopped or short of processor time: ")?;

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
-use self::again::{Fate, turn};
+use self::again::{Fate, tell_of_the_first, turn};
 pub(crate) use self::further::Further;
 pub use self::handed_out::{NamesLog, Observations};
 use self::knocked::Knocked;
@@ -31,7 +31,7 @@ use crate::classify::Classifier;
 use crate::classify::fronting::Glimpse;
 use crate::config::{Canary, ScanBuilder};
 use crate::notice::Notice;
-use crate::observation::{Observation, Outcome, Vantage};
+use crate::observation::{Again, Observation, Outcome, Vantage};
 use crate::probe::{Lapse, Lapses, Network, Probed, Prober, System};
 use crate::schedule::{Agenda, Done, Known, Named, Shard, Task, Ticket, Underway, Work};
 use crate::target::{Found, Host, Names, NoAddress, Place};
@@ -154,6 +154,9 @@ impl Scan {
 
     /// Starts the scan on the current tokio runtime.
     ///
+    /// Whoever keeps that runtime from running for a second and a half stands in the way of hearing the peers: what was under
+    /// way is then probed again.
+    ///
     /// # Panics
     /// Outside a tokio runtime with its I/O and time drivers enabled.
     pub fn run(self) -> Observations {
@@ -177,6 +180,14 @@ type Rows = mpsc::Sender<(Ticket, Box<Observation>)>;
 
 /// Nobody wants rows any longer.
 struct Unwanted;
+
+/// An endpoint that was probed.
+struct Visited<N: Network> {
+    underway: Underway,
+    task: Task,
+    /// None where a request to stop came before its turn.
+    probed: Option<Probed<N::Stream>>,
+}
 
 impl<N: Network> Run<N> {
     fn new(prober: Prober<N>, names: Names, settings: Settings) -> Self {
@@ -210,9 +221,18 @@ impl<N: Network> Run<N> {
 
     /// One slot: the next endpoint, and the next, until there are no more or nobody wants their rows.
     async fn slot(self: Arc<Self>, rows: Rows) {
-        while let Some(work) = self.agenda().next().await {
+        loop {
+            let Some(work) = self.agenda().next().await else { break };
+            // Each of thousands of slots has room for what is held here, and no more: arguments and matches keep theirs twice.
+            let probed = match &work {
+                Work::Probe(_, task) => self.probe(task).await,
+                Work::Resolve(..) => None,
+            };
             let handed_on = match work {
-                Work::Probe(underway, task) => self.probe(underway, task, &rows).await,
+                Work::Probe(underway, task) => match self.without_row(Visited { underway, task, probed }) {
+                    Some(with_row) => Box::pin(self.conclude(with_row, &rows)).await,
+                    None => Ok(()),
+                },
                 Work::Resolve(underway, named) => Box::pin(self.resolve(underway, named, &rows)).await,
             };
             if handed_on.is_err() {
@@ -221,8 +241,10 @@ impl<N: Network> Run<N> {
             // Endpoints that are decided at once, as by an error of our own, must not keep the other slots from their turn.
             consume_budget().await;
         }
-        // Where a stop was asked for, what is to be tried again will not be: what came of it before is its row.
-        for task in self.agenda().give_up_busy() {
+        // Where a stop was asked for, what is to be tried again will not be: what came of it before is its row. Where none was,
+        // what comes back now is another slot's.
+        let given_up = if self.agenda().stop().is_asked() { self.agenda().give_up_busy() } else { Vec::new() };
+        for task in given_up {
             if let Some(row) = task.earlier
                 && self.hand_on(task.ticket, row, &rows).await.is_err()
             {
@@ -280,33 +302,51 @@ impl<N: Network> Run<N> {
         Ok(())
     }
 
-    /// One address and port. Where a request to stop came before its turn it stays undone.
-    async fn probe(&self, underway: Underway, task: Task, rows: &Rows) -> Result<(), Unwanted> {
+    /// One address and port; none where a request to stop came before its turn.
+    async fn probe(&self, task: &Task) -> Option<Probed<N::Stream>> {
         let before = self.prober.lapses();
-        let probed = match self.prober.probe(&task.place, turn(&task)).await {
-            Some(first) => match self.spoilt_by(first.outcome(), before) {
-                Some(lapse) => Box::pin(self.probe_again(&task.place, first, lapse)).await,
-                None => Some(first),
-            },
-            None => None,
-        };
+        let first = self.prober.probe(&task.place, turn(task)).await?;
+        match self.spoilt_by(first.outcome(), before) {
+            Some(lapse) => Box::pin(self.probe_again(&task.place, first, lapse)).await,
+            None => Some(first),
+        }
+    }
+
+    /// What is left to be done where there is a row; none where there is none, or not yet.
+    fn without_row(&self, visited: Visited<N>) -> Option<Visited<N>> {
+        let Visited { underway, task, probed } = visited;
         let Some(probed) = probed else {
-            return match task.earlier {
-                Some(earlier) => self.hand_on(task.ticket, earlier, rows).await,
+            // It stays undone, unless there is a row of before.
+            return task.earlier.is_some().then_some(Visited { underway, task, probed: None });
+        };
+        let Fate::Final(task) = self.try_again(probed.again(), probed.attempts(), task) else { return None };
+        let is_nothing = matches!(probed, Probed::Nothing(_)) && task.earlier.is_none() && !task.put_back;
+        if is_nothing && !self.is_wanted(probed.outcome()) {
+            self.agenda().stats().sweep().pass(task.place.ip, task.place.port);
+            underway.finish(Done::without_row(&task, probed.outcome(), probed.again()));
+            return None;
+        }
+        Some(Visited { underway, task, probed: Some(probed) })
+    }
+
+    /// Makes a row of what a probe came to, and hands it on.
+    async fn conclude(&self, visited: Visited<N>, rows: &Rows) -> Result<(), Unwanted> {
+        let Visited { underway, task, probed } = visited;
+        let Task { ticket, place, earlier, busy, retries, put_back, attempts, .. } = task;
+        let Some(probed) = probed else {
+            return match earlier {
+                Some(earlier) => self.hand_on(ticket, earlier, rows).await,
                 None => Ok(()),
             };
         };
-        let Fate::Final(task) = self.try_again(probed.again(), probed.attempts(), task) else { return Ok(()) };
-        if task.earlier.is_none() && matches!(probed, Probed::Nothing(_)) && !self.is_wanted(probed.outcome()) {
-            self.agenda().stats().sweep().pass(task.place.ip, task.place.port);
-            underway.finish(Done::without_row(&task, probed.outcome(), probed.again()));
-            return Ok(());
-        }
-        let Task { ticket, place, earlier, busy, retries, put_back, attempts, .. } = task;
         let (mut row, mut parting) = probed.into_row(&place);
         row.retries = retries;
         row.attempts += attempts;
-        if is_pushback(&row) || earlier.is_some() && row.outcome == Outcome::Refused {
+        if put_back && !row.outcome.is_row() {
+            tell_of_the_first(&mut row);
+        }
+        let is_known = earlier.is_some() || put_back;
+        if is_pushback(&row) || is_known && row.outcome == Outcome::Refused {
             self.agenda().pushed_back(place.ip);
         } else if row.outcome == Outcome::Greeted {
             self.agenda().went_well(place.ip);
@@ -351,7 +391,7 @@ impl<N: Network> Run<N> {
 
     /// Finishes a row, and hands it on where it is wanted.
     async fn hand_on(&self, ticket: Ticket, mut row: Box<Observation>, rows: &Rows) -> Result<(), Unwanted> {
-        if !self.is_wanted(row.outcome) {
+        if !self.is_wanted(row.outcome) && row.again != Some(Again::CutShort) {
             self.learn(&row);
             self.agenda().finish(Done::of(ticket, &row));
             return Ok(());

@@ -664,7 +664,7 @@ fn a_slot_is_small() {
     let (run, _) = Setting::default().run(&Scripted::default());
     let (rows, _) = mpsc::channel(1);
     let size = size_of_val(&Arc::new(run).slot(rows));
-    assert!(size < 2750, "{size} bytes");
+    assert!(size < 1600, "{size} bytes");
 }
 
 /// Memory of our own that one endpoint costs: none, where nothing answers.

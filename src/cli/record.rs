@@ -27,6 +27,9 @@ const REST: Duration = Duration::from_millis(5);
 /// When endpoints under way are waited for no longer, how long rows that are finished may take to be handed on.
 const HANDING_ON: Duration = Duration::from_millis(50);
 
+/// And how long all of them, while more become finished.
+const HANDING_ON_IN_ALL: Duration = Duration::from_millis(500);
+
 /// How often it is kept how far the scan is: what a kill or a loss of power costs is probed again.
 const MARK: Duration = Duration::from_secs(1);
 
@@ -171,7 +174,10 @@ fn record_batches(
             Next::End => return Ok(()),
             Next::Abandoned => {
                 // Slots whose rows found no room hand them on as room is made, which takes them a turn.
-                while let Ok(Some(batch)) = runtime.block_on(async { timeout(HANDING_ON, batches.next()).await }) {
+                let until = Instant::now() + HANDING_ON_IN_ALL;
+                while Instant::now() < until
+                    && let Ok(Some(batch)) = runtime.block_on(async { timeout(HANDING_ON, batches.next()).await })
+                {
                     record.take(&batch)?;
                 }
                 return Ok(());

@@ -129,7 +129,7 @@ impl<N: Network> Prober<N> {
             // The system sends SYNs as long as the socket is there, so that our deadline ends them. TCP_USER_TIMEOUT would end them
             // as well, 10 to 60 ms later, and would have to be taken back on what stands; TCP_SYNCNT does not count the first
             // four where Linux (6.5) sends them a second apart. Neither is worth its system call.
-            let allowance = self.agenda.stats().patience().allow(to, !purpose.turn.is_of_the_order());
+            let allowance = self.agenda.stats().patience().allow(to, purpose.turn != Turn::First);
             let how = How {
                 deadline: begun + allowance.length,
                 nodelay: purpose.may_be_secured,
@@ -141,18 +141,22 @@ impl<N: Network> Prober<N> {
             self.learn(allowance, begun, &tried);
             attempts += 1;
             if let Err(Failure::Local(error)) = &tried {
+                // An address of ours that is gone has no ports either.
+                let may_be_lost = !network::is_exhaustion(error) || network::is_out_of_ports(error);
+                let lost = may_be_lost.then(|| self.uplink.lost(Some(to.ip()), &self.network)).flatten();
+                if let Some(lost) = lost {
+                    Box::pin(self.wait_for_route(Some(to.ip()), lost)).await?;
+                    continue;
+                }
                 if network::is_out_of_ports(error) && PORTS_ARE_PER_PEER {
                     // Fewer connections to others would free none.
                     if self.uplink.is_news() {
                         self.agenda.tell(Notice::NoPorts { to });
                     }
-                } else if network::is_exhaustion(error) {
-                    if let Some(slots) = self.agenda.ran_out() {
-                        self.agenda.tell(Notice::Fewer { slots, reason: network::describe(error) });
-                    }
-                } else if let Some(lost) = self.uplink.lost(Some(to.ip()), &self.network) {
-                    Box::pin(self.wait_for_route(Some(to.ip()), lost)).await?;
-                    continue;
+                } else if network::is_exhaustion(error)
+                    && let Some(slots) = self.agenda.ran_out()
+                {
+                    self.agenda.tell(Notice::Fewer { slots, reason: network::describe(error) });
                 }
                 // What no connection of ours holds will not come free by waiting for them.
                 let is_futile = self.agenda.is_alone() && !network::is_out_of_ports(error);
@@ -182,7 +186,13 @@ impl<N: Network> Prober<N> {
         }
         match tried {
             Ok(stream) => patience.learn(allowance, Dialled::connect(begun, stream), true),
-            Err(Failure::Refused | Failure::Reset) => patience.learn(allowance, begun.elapsed(), false),
+            Err(Failure::Refused | Failure::Reset) => {
+                // What took longer came in time, and waited for us to look.
+                let took = begun.elapsed();
+                if took <= allowance.length {
+                    patience.learn(allowance, took, false);
+                }
+            }
             Err(Failure::Unreachable(..) | Failure::Timeout | Failure::Local(_)) => {}
         }
     }

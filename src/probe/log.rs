@@ -36,8 +36,8 @@ impl Log {
     }
 
     /// Everything that was written down.
-    pub(super) fn into_transcript(self) -> Option<Box<Transcript>> {
-        let kept = self.0?;
+    pub(super) fn take_transcript(&self) -> Option<Box<Transcript>> {
+        let kept = self.0.as_ref()?;
         let mut transcript = kept.transcript.lock().unwrap_or_else(PoisonError::into_inner);
         Some(Box::new(std::mem::take(&mut transcript)))
     }

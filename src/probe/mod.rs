@@ -57,7 +57,7 @@ pub use self::identity::is_ehlo_name;
 pub(crate) use self::identity::machine_name;
 pub(crate) use self::neighbours::Neighbours;
 pub(crate) use self::network::{Interface, Network, System};
-pub(crate) use self::probed::Probed;
+pub(crate) use self::probed::{Probed, tell_via};
 
 use self::network::Stream;
 pub(crate) use self::tls::TlsClient;
@@ -69,7 +69,7 @@ use self::dial::{Dialled, NoConnection, Purpose};
 use self::greeting::{GreetingReader, State};
 use self::log::Log;
 use self::peer::{Heard, Link, Peer, is_reset};
-use self::probed::{Nothing, tell_via};
+use self::probed::Nothing;
 use self::secure::is_to_be_asked_for_old_tls;
 use self::wait::{GoOn, Wait};
 use crate::config::{Depth, Leave};
@@ -162,22 +162,22 @@ impl<N: Network> Prober<N> {
     /// still have to be seen out, which is [`Parting::see_out`]'s.
     pub(crate) async fn probe(&self, place: &Place, turn: Turn) -> Option<Probed<N::Stream>> {
         let log = Log::new(self.settings.transcript);
-        self.visit(Visit::new(place, self.settings.ask, log, turn)).await
+        self.visit(&Visit::new(place, self.settings.ask, log, turn)).await
     }
 
     /// The same once more, on a connection for which the rate is asked, to see whether the same server answers: no guest,
     /// no hello of the past, no transcript.
     pub(crate) async fn sample(&self, place: &Place) -> Option<Probed<N::Stream>> {
         let ask = Ask { anonymous: false, ..self.settings.ask };
-        self.visit(Visit::new(place, ask, Log::default(), Turn::Further)).await
+        self.visit(&Visit::new(place, ask, Log::default(), Turn::Further)).await
     }
 
     /// What answers where nothing is asked for but the greeting.
     pub(crate) async fn hail(&self, place: &Place) -> Option<Probed<N::Stream>> {
-        self.visit(Visit::new(place, Ask::default(), Log::default(), Turn::Known)).await
+        self.visit(&Visit::new(place, Ask::default(), Log::default(), Turn::Known)).await
     }
 
-    async fn visit(&self, visit: Visit<'_>) -> Option<Probed<N::Stream>> {
+    async fn visit(&self, visit: &Visit<'_>) -> Option<Probed<N::Stream>> {
         let dialled = self.dial(visit.place.address(), visit.purpose(), &visit.log).await?;
         let dialled = match dialled {
             // Where it had stood, or somebody wants to read of it, there is more to be told.
@@ -192,19 +192,22 @@ impl<N: Network> Prober<N> {
         let mut observation = Box::new(Observation::new(dialled.time, Some(*ip), *port, *service, Outcome::Silent));
         observation.name.clone_from(name);
         let mut parting = None;
-        if let Some(peer) = self.connected(dialled, &visit, &mut observation).await {
+        let peer = self.connected(dialled, visit, &mut observation).await;
+        if let Some(peer) = peer {
             // The larger part of a probe's state begins here and is needed only where something stands to be talked to.
-            parting = self.converse(peer, &visit, &mut observation).await;
+            parting = self.converse(peer, visit, &mut observation).await;
         }
-        let is_whole = visit.turn.is_of_the_order() && visit.ask.depth == Depth::Tls;
+        // What had to make room is asked when its turn comes again.
+        let is_final = visit.turn.is_of_the_order() && observation.again.is_none();
+        let is_whole = is_final && visit.ask.depth == Depth::Tls;
         if is_whole && is_to_be_asked_for_old_tls(&observation) {
             if let Some(parting) = parting.take() {
                 Box::pin(parting.see_out()).await;
             }
-            Box::pin(self.ask_for_old_tls(&visit, &mut observation)).await;
+            Box::pin(self.ask_for_old_tls(visit, &mut observation)).await;
         }
         tell_via(visit.place, &mut observation);
-        observation.transcript = visit.log.into_transcript();
+        observation.transcript = visit.log.take_transcript();
         Some(Probed::Row(observation, parting))
     }
 
@@ -243,40 +246,43 @@ impl<N: Network> Prober<N> {
     }
 
     /// Waits for the greeting, writes down how that ended, asks what there is to be asked, and takes leave.
-    async fn converse(
-        &self,
+    #[expect(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice, in each of thousands of slots")]
+    fn converse<'a>(
+        &'a self,
         mut peer: Peer<N::Stream>,
-        visit: &Visit<'_>,
-        observation: &mut Observation,
-    ) -> Option<Parting<N::Stream>> {
-        let (ready, patience) = (peer.ready(), self.patience(observation.service));
-        self.hear_greeting(&mut peer, &mut self.wait(visit, ready, patience), observation).await;
-        if observation.again.is_some() {
-            return None;
+        visit: &'a Visit<'_>,
+        observation: &'a mut Observation,
+    ) -> impl Future<Output = Option<Parting<N::Stream>>> + Send + 'a {
+        async move {
+            let (ready, patience) = (peer.ready(), self.patience(observation.service));
+            self.hear_greeting(&mut peer, &mut self.wait(visit, ready, patience), observation).await;
+            if observation.again.is_some() {
+                return None;
+            }
+            if visit.ask.depth > Depth::Greeting || visit.ask.anonymous {
+                peer = match Box::pin(self.go_deeper(peer, visit, observation)).await {
+                    Ok(peer) => peer,
+                    // It went with the handshake.
+                    Err(talk) => {
+                        talk.tell(observation);
+                        return None;
+                    }
+                };
+            }
+            let over = peer.has_ended()
+                || matches!(observation.outcome, Outcome::Closed | Outcome::Reset | Outcome::TlsFailed);
+            let parting = if over { None } else { self.take_leave(&mut peer, observation).await };
+            let (link, talk) = peer.into_parts();
+            if parting.is_none() {
+                talk.log().note(|| Event::Closed);
+            }
+            talk.tell(observation);
+            if let Some(deadline) = parting {
+                return Some(Parting::new(link, deadline));
+            }
+            link.close();
+            None
         }
-        if visit.ask.depth > Depth::Greeting || visit.ask.anonymous {
-            peer = match Box::pin(self.go_deeper(peer, visit, observation)).await {
-                Ok(peer) => peer,
-                // It went with the handshake.
-                Err(talk) => {
-                    talk.tell(observation);
-                    return None;
-                }
-            };
-        }
-        let over =
-            peer.has_ended() || matches!(observation.outcome, Outcome::Closed | Outcome::Reset | Outcome::TlsFailed);
-        let parting = if over { None } else { self.take_leave(&mut peer, observation).await };
-        let (link, talk) = peer.into_parts();
-        if parting.is_none() {
-            talk.log().note(|| Event::Closed);
-        }
-        talk.tell(observation);
-        if let Some(deadline) = parting {
-            return Some(Parting::new(link, deadline));
-        }
-        link.close();
-        None
     }
 
     /// Waits for the greeting and writes down how that ended.

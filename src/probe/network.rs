@@ -320,6 +320,10 @@ impl Tcp {
             Some(error) if errno(&error) == Errno::ECONNRESET && info::handshake(&stream).is_some() => {
                 Ok(Self { stream, broken: Some(error) })
             }
+            // After their FIN, which can still be read.
+            Some(error) if errno(&error) == Errno::EPIPE && info::handshake(&stream).is_some() => {
+                Ok(Self { stream, broken: None })
+            }
             Some(error) => Err(asynchronous(&stream, error)),
         }
     }
@@ -329,7 +333,9 @@ fn is_soft(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
         Some(
-            libc::EHOSTUNREACH
+            // Port unreachable, as packet filters refuse by; a standing connection cannot be refused otherwise.
+            libc::ECONNREFUSED
+                | libc::EHOSTUNREACH
                 | libc::ENETUNREACH
                 | libc::EPROTO
                 | libc::ENOPROTOOPT

@@ -72,7 +72,7 @@ impl Nothing {
 }
 
 /// Puts before the detail of a row how its address was found.
-pub(super) fn tell_via(place: &Place, row: &mut Observation) {
+pub(crate) fn tell_via(place: &Place, row: &mut Observation) {
     if let Some(via) = &place.via {
         let detail = row.detail.take();
         row.detail = Some(detail.map_or_else(|| via.to_string(), |detail| format!("{via}; {detail}")).into());

@@ -2,14 +2,14 @@
 //! room for others.
 //!
 //! What waits to be tried again is not done. A request to stop leaves it so, for the next run to try: unlike the row of a
-//! server that was busy, nothing of what came of it is worth keeping.
+//! server that was busy, what came of it says little.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Run;
-use crate::observation::Again;
+use crate::observation::{Again, Observation};
 use crate::probe::{Network, Turn};
 use crate::schedule::Task;
 
@@ -27,7 +27,14 @@ pub(super) enum Fate {
 
 /// Which connection it is to be.
 pub(super) fn turn(task: &Task) -> Turn {
-    if task.put_back { Turn::Seated } else { Turn::First }
+    if task.has_seat { Turn::Seated } else { Turn::First }
+}
+
+/// Says of an endpoint that did not take a second connection that it took the first, and has it written: a connection stood.
+pub(super) fn tell_of_the_first(row: &mut Observation) {
+    let first = "took a connection that had to make room, and then no other";
+    row.detail = Some(row.detail.take().map_or(first.into(), |detail| format!("{first}; {detail}").into()));
+    row.again = Some(Again::CutShort);
 }
 
 impl<N: Network> Run<N> {

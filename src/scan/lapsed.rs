@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Run;
-use super::row::{better, is_answer, is_spoilt_again, unheard};
+use super::row::{better, is_answer, is_pushback, is_spoilt_again, unheard};
 use crate::notice::Notice;
 use crate::probe::{Lapse, Lapses, Network, Probed, Turn};
 use crate::target::Place;
@@ -37,13 +37,16 @@ impl<N: Network> Run<N> {
                 return is_answer(row.outcome).then_some(Probed::Row(row, None));
             };
             let (again, again_parting) = again.into_row(place);
+            if is_pushback(&again) {
+                self.agenda().pushed_back(place.ip);
+            }
             (row, parting) = (better(row, again), again_parting);
             match self.prober.lapse_since(before) {
                 Some(then) if is_spoilt_again(row.outcome, then) => lapse = then,
                 Some(_) | None => return Some(Probed::Row(row, parting)),
             }
         }
-        Some(Probed::Row(unheard(row, lapse), parting))
+        Some(Probed::Row(unheard(row, place, lapse), parting))
     }
 
     /// Probes at the next turn, if a request to stop does not come first; and what had befallen this machine before.
@@ -54,7 +57,7 @@ impl<N: Network> Run<N> {
         };
         let before = self.prober.lapses();
         let again = match turn {
-            Some(()) => self.prober.probe(place, Turn::Seated).await,
+            Some(()) => self.prober.probe(place, Turn::First).await,
             None => None,
         };
         (again, before)

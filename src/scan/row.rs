@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::observation::{Observation, Outcome, Service};
-use crate::probe::Lapse;
-use crate::target::NoAddress;
+use crate::probe::{Lapse, tell_via};
+use crate::target::{NoAddress, Place};
 
 /// Whether it is the peer's or the network's answer, rather than the lack of one.
 pub(super) fn is_answer(outcome: Outcome) -> bool {
@@ -43,17 +43,18 @@ pub(super) fn is_spoilt_again(outcome: Outcome, lapse: Lapse) -> bool {
     }
 }
 
-/// What came of probing again: its own row, unless only the first has an answer.
+/// What came of probing again: its own row, unless only the first has an answer, or one that does not send us away.
 pub(super) fn better(first: Box<Observation>, again: Box<Observation>) -> Box<Observation> {
     let attempts = first.attempts + again.attempts;
-    let is_worse = is_answer(first.outcome) && !is_answer(again.outcome) || is_pushback(&again) && !is_pushback(&first);
+    let is_worse =
+        is_answer(first.outcome) && (!is_answer(again.outcome) || is_pushback(&again) && !is_pushback(&first));
     let mut row = if is_worse { first } else { again };
     row.attempts = attempts;
     row
 }
 
 /// A row where something kept us from hearing the peer each time.
-pub(super) fn unheard(row: Box<Observation>, lapse: Lapse) -> Box<Observation> {
+pub(super) fn unheard(row: Box<Observation>, place: &Place, lapse: Lapse) -> Box<Observation> {
     let why = match lapse {
         Lapse::Slept => "this machine slept",
         Lapse::StoodStill(_) => "this program stood still, stopped or short of processor time,",
@@ -64,6 +65,7 @@ pub(super) fn unheard(row: Box<Observation>, lapse: Lapse) -> Box<Observation> {
     unheard.name = row.name;
     unheard.detail = Some(detail.into());
     unheard.attempts = row.attempts;
+    tell_via(place, &mut unheard);
     unheard
 }
 

@@ -62,7 +62,7 @@ pub(crate) struct Agenda {
     notices: mpsc::Sender<Notice>,
     /// How many slots there are at most.
     slots: usize,
-    /// Whether endpoints are tried again, so that what is under way may come back.
+    /// Whether endpoints are tried again later, so that what is under way may come back when its slot is gone.
     retries: bool,
     state: Mutex<State>,
     /// Whether any network was ever slowed down; where none was, good news is no news.
@@ -454,7 +454,9 @@ impl State {
 
     /// What seats are counted by. What was called, or waits for a time, is not fresh.
     fn room(&self) -> Room {
-        let fresh = !self.ledger.all_begun() || !self.names.is_empty() || self.pacer.lined_up() > self.seats.called();
+        let waits = !self.ledger.all_begun() || !self.names.is_empty() || self.pacer.lined_up() > self.seats.called();
+        // During a pause nobody would take the room.
+        let fresh = waits && self.pauses == 0;
         Room { slots: self.allowed, full: self.in_flight >= self.allowed, fresh }
     }
 
@@ -479,7 +481,7 @@ impl State {
         self.in_flight == 0 && self.nothing_waits()
     }
 
-    /// Whether nothing can come any more.
+    /// Whether nothing can come any more, but for what other slots put back, which is theirs to take.
     fn is_over(&self, retries: bool) -> bool {
         self.nothing_waits() && self.resolving == 0 && !(retries && self.in_flight > 0)
     }

@@ -53,13 +53,13 @@ pub(crate) struct Done {
 impl Done {
     /// What a final row says.
     pub(crate) fn of(ticket: Ticket, row: &Observation) -> Self {
-        Self { ticket, port: row.port, outcome: row.outcome, retried: Retried::of(row.retries, row.again) }
+        Self { ticket, port: row.port, outcome: row.outcome, retried: Retried::of(row.retries, row.outcome, row.again) }
     }
 
     /// What is final and has no row.
     pub(crate) fn without_row(task: &Task, outcome: Outcome, again: Option<Again>) -> Self {
         let Task { ticket, place, retries, .. } = task;
-        Self { ticket: *ticket, port: place.port, outcome, retried: Retried::of(*retries, again) }
+        Self { ticket: *ticket, port: place.port, outcome, retried: Retried::of(*retries, outcome, again) }
     }
 }
 
@@ -74,8 +74,9 @@ pub(crate) enum Retried {
 
 impl Retried {
     /// Of an endpoint that was tried again so often, and might be once more.
-    fn of(retries: u32, again: Option<Again>) -> Option<Self> {
-        let retried = if again == Some(Again::Lost) { Self::InVain } else { Self::Answered };
+    fn of(retries: u32, outcome: Outcome, again: Option<Again>) -> Option<Self> {
+        let is_in_vain = again == Some(Again::Lost) || outcome == Outcome::LocalError;
+        let retried = if is_in_vain { Self::InVain } else { Self::Answered };
         (retries > 0).then_some(retried)
     }
 }
