@@ -462,6 +462,22 @@ async fn what_was_missed_while_the_machine_slept_is_asked_again() {
     assert!(matches!(rows.notices().unwrap().try_recv(), Ok(Notice::Slept)));
 }
 
+/// What sends us away is an answer all the same, where there was none before.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_sends_us_away_counts_for_more_than_none() {
+    let network = Scripted::everywhere(answers(Connect::Dark));
+    let mut rows = scan(&network, "10.0.0.1", 1);
+    sleep(Duration::from_secs(2)).await;
+    network.sleep(Duration::from_secs(3600));
+    let busy =
+        Script { steps: vec![Step::Send("421 too many connections\r\n".into()), Step::Fin], ..Script::default() };
+    network.set_peer("10.0.0.1:21".parse().unwrap(), busy);
+    let row = rows.next().await.unwrap();
+    assert_eq!((row.outcome, row.code, row.attempts), (Outcome::Greeted, Some(421), 2));
+    assert!(rows.next().await.is_none());
+    assert!(!rows.stats().slowed().slowest.is_empty(), "the network is gone easier about");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_under_way_while_we_stood_still_is_asked_again() {
     let network = Scripted::everywhere(greets_after(2.0));

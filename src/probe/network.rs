@@ -411,3 +411,8 @@ impl AsyncWrite for Tcp {
         self.stream.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+#[path = "network_tests.rs"]
+mod tests;

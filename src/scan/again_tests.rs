@@ -256,3 +256,31 @@ async fn handshakes_that_stall_hold_up_nobody() {
     // Sixteen slots for ten seconds each would take 160; four slots for two seconds each take 128, but all sixteen begin.
     assert!(last < 145.0 && seconds(begun) < 200.0, "{last} {}", seconds(begun));
 }
+
+/// A connection stood, so there is a row, whatever becomes of the second.
+#[tokio::test(start_paused = true)]
+async fn who_made_room_and_takes_no_second_connection_has_its_row() {
+    // Of the first eight, three quarters may be silent while others wait; who is refused waits for nothing.
+    let table = [(answers(Connect::Refused), Outcome::Refused, 1), (DARK, Outcome::Timeout, 2)];
+    for (later, outcome, made_room) in table {
+        let network = Scripted::everywhere(silent());
+        let mut rows = Setting { words: "10.0.0.0/27", slots: 8, ..Setting::default() }.scan(&network);
+        sleep(Duration::from_secs(1)).await;
+        for host in 0..32 {
+            network.set_peer(([10, 0, 0, host], 21).into(), later.clone());
+        }
+        let (mut once, mut twice) = (0, 0);
+        while let Some(row) = rows.next().await {
+            if row.attempts == 1 {
+                assert_eq!((row.outcome, row.detail), (Outcome::Silent, None));
+                once += 1;
+            } else {
+                let detail = "took a connection that had to make room, and then no other";
+                assert_eq!((row.outcome, row.attempts, row.detail.as_deref()), (outcome, 2, Some(detail)));
+                twice += 1;
+            }
+        }
+        assert_eq!((once, twice, rows.stats().done()), (8 - made_room, made_room, 32));
+        assert_eq!(rows.stats().outcome(outcome), 24 + made_room);
+    }
+}
