@@ -95,7 +95,7 @@ pub struct Config {
     /// third SYN at 3 s; the newer (Linux from 6.5 on) the fourth.
     pub connect_timeout: Duration,
     /// Whether connections are waited for less as soon as answers show that it does: twice as long as 99.9 % of them took,
-    /// and a second, but for one endpoint in a hundred.
+    /// and 1.1 s, never more than `connect_timeout`, which one endpoint in a hundred keeps.
     pub learn_connect_timeout: bool,
     /// How long a TLS handshake may take.
     pub tls_timeout: Duration,

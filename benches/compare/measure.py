@@ -20,15 +20,16 @@ class Usage(NamedTuple):
     code: "int | None"
 
 
-def run(command, timeout, log):
-    """Runs it in a session of its own, all it says to the file `log`.
+def run(command, timeout, log, folder):
+    """Runs it in a session of its own, all it says to the file `log`, and all it leaves behind in the folder.
 
     CPU is that of the program and of what it started, in user and kernel mode. Memory is the sum of the peaks of all its
     processes: `ru_maxrss` would count what this Python had when it forked.
     """
     began = time.monotonic()
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+        cwd=folder, env=at_home(folder),
     )
     peaks = {}
     try:
@@ -43,6 +44,12 @@ def run(command, timeout, log):
     seconds = time.monotonic() - began
     code = process.returncode if is_over else None
     return Usage(seconds, usage.ru_utime + usage.ru_stime, sum(peaks.values()) / 1024, code)
+
+
+def at_home(folder):
+    """The environment of a program that has its settings and its caches in that folder, and so none of anybody's."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    return {**kept, "HOME": str(folder)}
 
 
 def wait(pid, deadline, peaks):

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -147,9 +148,28 @@ class Measuring(unittest.TestCase):
         self.assertIsNone(usage.code)
         self.assertGreater(usage.mib, 0)
 
+    def test_it_is_at_home_in_its_folder(self):
+        with unittest.mock.patch.dict(os.environ, XDG_CONFIG_HOME="/elsewhere"):
+            self.assertEqual(self.run_for(60, 'touch here && cd && test -e here && test -z "$XDG_CONFIG_HOME"').code, 0)
+
     def run_for(self, timeout, line):
-        with open(os.devnull, "wb") as nowhere:
-            return measure.run(["sh", "-c", line], timeout, nowhere)
+        with open(os.devnull, "wb") as nowhere, tempfile.TemporaryDirectory() as folder:
+            return measure.run(["sh", "-c", line], timeout, nowhere, folder)
+
+
+class Versions(unittest.TestCase):
+    def version(self, *within):
+        tool = Nmap()
+        tool.path = lambda: "--version"
+        with tempfile.TemporaryDirectory() as folder:
+            return tool.version(within, folder)
+
+    def test_the_line_with_a_digit_counts(self):
+        self.assertEqual(self.version("printf", "hello %s\\nNmap 7.93\\n"), "Nmap 7.93")
+
+    def test_who_does_not_end_has_none(self):
+        with unittest.mock.patch("tools.VERSION_SECONDS", 0.01):
+            self.assertIn("version unknown", self.version("sh", "-c", "exec tail -f /dev/null"))
 
 
 if __name__ == "__main__":

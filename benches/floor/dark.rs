@@ -14,7 +14,7 @@ use crate::measure::{Cost, measure};
 use crate::range::Range;
 use crate::report::Runs;
 use crate::scenarios::{Bench, Sweep, to_the_end};
-use crate::world::{self, World};
+use crate::world;
 use crate::yardstick::{self, Counts, Leave};
 
 /// Half-way between the second SYN, after 1 s, and the third, which Linux sends after 2 s or 3 s.
@@ -27,7 +27,11 @@ const PREFIX: u8 = 18;
 
 impl Bench<'_> {
     pub(crate) fn dark(&mut self) -> Result<(), Box<dyn Error>> {
-        let world = World::make(world::Job::Dark)?;
+        let command = "--scenario dark";
+        if !self.may_open(u64::from(IN_FLIGHT) + crate::SPARE_FILES, "dark", command) {
+            return Ok(());
+        }
+        let Some(world) = self.world(world::Job::Dark, "dark", command) else { return Ok(()) };
         let range = Range::new(PREFIX);
         let len = range.len();
         let output = self.folder.join("dark.ndjson");
@@ -76,13 +80,12 @@ impl Bench<'_> {
             ("dark: SYNs an endpoint, by the floor's", Bound::WithinOfOne(0.01), ratios),
             ("dark: CPU per endpoint, by the floor's", Bound::None, runs.ratios(Cost::cpu).collect()),
         ];
-        let command = || "--scenario dark".to_owned();
         self.goals.extend(table.map(|(what, bound, figures)| Goal {
             what: what.to_owned(),
             bound,
             figures,
             decimals: 3,
-            command: command(),
+            command: command.to_owned(),
         }));
         self.runs.push(runs);
         Ok(())

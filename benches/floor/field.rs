@@ -12,7 +12,7 @@ use crate::Options;
 use crate::measure::{self, Cost, measure};
 use crate::peers::{self, Peers};
 use crate::range::Range;
-use crate::world::{self, World};
+use crate::world::World;
 
 /// What lies between client and peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,6 +21,15 @@ pub(crate) enum Over {
     Loopback,
     /// A pair of namespaces and a millisecond each way; takes root.
     Veth,
+}
+
+impl Over {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::Veth => "veth",
+        }
+    }
 }
 
 /// Peers at work, for as long as this value lives.
@@ -35,11 +44,11 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    /// Starts the peers.
-    pub(crate) fn new(options: &Options, over: Over) -> Result<Self, Box<dyn Error>> {
-        let (range, world) = match over {
-            Over::Loopback => (Range::new(options.prefix), None),
-            Over::Veth => (Range::far(options.prefix), Some(World::make(world::Job::Far)?)),
+    /// Starts the peers, at the far end of the world where there is one.
+    pub(crate) fn new(options: &Options, world: Option<World>) -> Result<Self, Box<dyn Error>> {
+        let (over, range) = match &world {
+            None => (Over::Loopback, Range::new(options.prefix)),
+            Some(_) => (Over::Veth, Range::far(options.prefix)),
         };
         let closed = ClosedPort::reserve(LOWEST)?;
         let open = ClosedPort::reserve(closed.number + 1)?.number;

@@ -48,16 +48,13 @@ pub(crate) struct Goal {
     /// Run by run; nothing where it could not be measured.
     pub(crate) figures: Vec<f64>,
     pub(crate) decimals: usize,
-    /// What measures this alone, behind `cargo bench --bench floor --`.
+    /// What measures this alone, behind `cargo bench --bench floor --` and the words that all lines have in common.
     pub(crate) command: String,
 }
 
 /// The table, with its head.
 pub(crate) fn table(goals: &[Goal]) -> String {
-    let mut text = format!(
-        "{:<64} {:<9} {:<26} {:<8} {}\n",
-        "goal", "bound", "median (min–max)", "", "cargo bench --bench floor --"
-    );
+    let mut text = format!("{:<64} {:<9} {:<26} {:<8} {}\n", "goal", "bound", "median (min–max)", "", "again");
     for goal in goals {
         let spread = Spread::of(goal.figures.iter().copied());
         let measured = spread.map_or_else(|| "–".to_owned(), |spread| spread.text(goal.decimals));

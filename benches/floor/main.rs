@@ -27,7 +27,6 @@ mod dark;
 mod field;
 mod goal;
 #[path = "../tls/grab/mod.rs"]
-#[expect(dead_code, reason = "the bench tls has scenarios and figures more")]
 mod grab;
 mod measure;
 mod memory;
@@ -65,6 +64,9 @@ use crate::scenarios::{Bench, Scenario};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What peers greet with where nothing else is asked for.
+const GREETING: &str = "220 (vsFTPd 3.0.5)";
+
 /// Files that a process of peers needs besides its listeners and clients.
 const SPARE_FILES: u64 = 64;
 
@@ -78,7 +80,7 @@ struct Options {
     #[arg(long, value_enum, default_values = ["loopback"])]
     over: Vec<Over>,
     /// All scenarios that have a goal, over both
-    #[arg(long, conflicts_with_all = ["scenario", "over"])]
+    #[arg(long, conflicts_with_all = ["scenario", "over", "floor_only"])]
     goals: bool,
     /// Endpoints: 127.1.0.0/PREFIX, or 10.98.0.0/PREFIX of a namespace
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u8).range(16..=30))]
@@ -99,7 +101,7 @@ struct Options {
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     servers: u32,
     /// What the peers greet with
-    #[arg(long, default_value = "220 (vsFTPd 3.0.5)")]
+    #[arg(long, default_value = GREETING)]
     greeting: String,
     /// Another hailer than the one built with the bench
     #[arg(long, default_value = env!("CARGO_BIN_EXE_hailer"))]
@@ -142,16 +144,17 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     } else {
         options
     };
-    allow_files(&options)?;
+    let files = allow_files(&options)?;
 
     // Inside the target folder, which `cargo clean` empties should the bench be killed.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let mut bench = Bench::new(&options, folder.path());
-    bench.run()?;
+    let mut bench = Bench::new(&options, folder.path(), files);
+    bench.run();
     if !bench.runs.is_empty() {
         println!("{}", report::table(&bench.runs));
     }
     if options.bench && !options.floor_only && !bench.goals.is_empty() {
+        println!("each line again: cargo bench --bench floor -- {} …\n", options.common());
         print!("{}", goal::table(&bench.goals));
     }
     match bench.complaints() {
@@ -163,6 +166,30 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     }
 }
 
+impl Options {
+    /// The words that all lines of the table of goals were measured with, for a shell.
+    fn common(&self) -> String {
+        let hailer = std::path::absolute(&self.hailer).unwrap_or_else(|_| self.hailer.clone());
+        let mut words = vec![format!("--hailer {}", quoted(&hailer.to_string_lossy()))];
+        let Self { prefix, pairs, concurrency, threads, servers, .. } = self;
+        words.push(format!("--prefix {prefix} --pairs {pairs} --concurrency {concurrency}"));
+        words.push(format!("--threads {threads} --servers {servers}"));
+        if self.greeting != GREETING {
+            words.push(format!("--greeting {}", quoted(&self.greeting)));
+        }
+        words.extend(self.hailer_arg.iter().map(|word| format!("--hailer-arg={}", quoted(word))));
+        words.join(" ")
+    }
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-=:,".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// A run that shows whether the bench works, not how fast anything is.
 fn smoke(options: Options) -> Options {
     let scenario = vec![Scenario::Greeting, Scenario::GreetingQuit, Scenario::Refused];
@@ -170,8 +197,9 @@ fn smoke(options: Options) -> Options {
     Options { scenario, over, goals: false, prefix: 26, pairs: 1, concurrency: 16, servers: 2, ..options }
 }
 
-/// Raises the limit of open files as far as it goes, for all the processes to come, and checks that it suffices.
-fn allow_files(options: &Options) -> Result<(), Box<dyn Error>> {
+/// Raises the limit of open files as far as it goes, for all the processes to come, and checks that it suffices for what
+/// has peers; how far it goes.
+fn allow_files(options: &Options) -> Result<u64, Box<dyn Error>> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     let listeners = u64::from(range::Range::new(options.prefix).len().div_ceil(options.servers));
@@ -185,7 +213,7 @@ fn allow_files(options: &Options) -> Result<(), Box<dyn Error>> {
         )
         .into());
     }
-    Ok(())
+    Ok(hard)
 }
 
 /// What a process of this binary is for, when it is not the bench itself.

@@ -23,8 +23,11 @@ const LATE: Duration = Duration::from_secs(5);
 /// Runs of each; memory differs little between them.
 const RUNS: u32 = 3;
 
-/// Processes of peers: none holds more than 20,000 files, listeners and clients.
+/// Processes of peers.
 const SERVERS: u32 = 4;
+
+/// No process needs more files than this: a fourth of the listeners, and all of the clients.
+const FILES: u64 = 20_000;
 
 /// So many in flight, from a range that is as long or a little longer.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +49,9 @@ enum Stage {
 
 impl Bench<'_> {
     pub(crate) fn memory(&mut self) -> Result<(), Box<dyn Error>> {
+        if !self.may_open(FILES, "memory", "--scenario memory") {
+            return Ok(());
+        }
         let (mut all, mut plain, mut hello, mut inside) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for run in 1..=self.options.pairs.min(RUNS) {
             let [few, many] = self.peaks(Stage::Greeting, PLAIN)?;

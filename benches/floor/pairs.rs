@@ -7,8 +7,6 @@ use std::error::Error;
 use std::fs;
 use std::time::Duration;
 
-use clap::ValueEnum;
-
 use crate::field::{Field, Over};
 use crate::goal::{Bound, Goal};
 use crate::measure::{self, Cost, measure};
@@ -34,7 +32,7 @@ struct Course<'a> {
 impl Bench<'_> {
     /// Runs the pairs of a scenario.
     pub(crate) fn pairs(&mut self, scenario: Scenario, field: &Field) -> Result<(), Box<dyn Error>> {
-        let name = scenario.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let name = scenario.name();
         let way = match field.over {
             Over::Loopback => "",
             Over::Veth => " --over veth",

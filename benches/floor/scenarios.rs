@@ -1,6 +1,7 @@
 //! The scenarios, and how hailer and the yardstick are run in each.
 //!
-//! Limits: a wrong count or a wrong row is a complaint, a failing program ends the bench; no timing ever does.
+//! Limits: a wrong count or a wrong row is a complaint, and so is a program that fails, which ends its scenario and no other;
+//! no timing ever is. What cannot be run here is skipped, at once by its name and in the table of goals.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -13,7 +14,7 @@ use crate::field::{Field, Over};
 use crate::goal::{Bound, Goal};
 use crate::measure::{self, Cost};
 use crate::report::Runs;
-use crate::world;
+use crate::world::{self, World};
 use crate::yardstick::{self, Counts, Leave};
 use crate::{Options, Role, arguments};
 
@@ -59,6 +60,11 @@ impl Scenario {
         Self::Writers,
         Self::Start,
     ];
+
+    /// As the command line has it.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
 }
 
 /// A bench at work.
@@ -66,6 +72,8 @@ impl Scenario {
 pub(crate) struct Bench<'a> {
     pub(crate) options: &'a Options,
     pub(crate) folder: &'a Path,
+    /// How many files a process may open.
+    files: u64,
     /// What was measured so far.
     pub(crate) runs: Vec<Runs>,
     pub(crate) goals: Vec<Goal>,
@@ -85,41 +93,67 @@ pub(crate) struct Sweep {
 }
 
 impl<'a> Bench<'a> {
-    pub(crate) fn new(options: &'a Options, folder: &'a Path) -> Self {
-        Self { options, folder, runs: Vec::new(), goals: Vec::new(), complaints: Vec::new() }
+    pub(crate) fn new(options: &'a Options, folder: &'a Path, files: u64) -> Self {
+        Self { options, folder, files, runs: Vec::new(), goals: Vec::new(), complaints: Vec::new() }
     }
 
     /// Runs all that was asked for.
-    pub(crate) fn run(&mut self) -> Result<(), Box<dyn Error>> {
+    pub(crate) fn run(&mut self) {
         let is_wanted = |wanted| self.options.scenario.contains(&wanted);
         let with_peers = [Scenario::Refused, Scenario::Greeting, Scenario::GreetingQuit, Scenario::RefusedEight];
         let with_peers: Vec<_> = with_peers.into_iter().filter(|scenario| is_wanted(*scenario)).collect();
-        let others: Vec<_> = self.options.scenario.iter().filter(|it| !with_peers.contains(it)).collect();
         for over in if with_peers.is_empty() { &[][..] } else { &self.options.over } {
-            if *over == Over::Veth && self.is_skipped("all --over veth", "--over veth") {
-                continue;
-            }
-            let field = Field::new(self.options, *over)?;
-            for scenario in &with_peers {
-                match scenario {
-                    Scenario::RefusedEight => self.refused_eight(&field)?,
-                    scenario => self.pairs(*scenario, &field)?,
-                }
-            }
+            let ended = self.over_field(*over, &with_peers);
+            self.attempted(over.name(), ended);
         }
-        for scenario in others {
-            match scenario {
-                Scenario::Refused | Scenario::Greeting | Scenario::GreetingQuit | Scenario::RefusedEight => {}
-                Scenario::Tls => self.tls()?,
-                Scenario::Threads => self.threads()?,
-                Scenario::Memory => self.memory()?,
-                Scenario::Dark if self.is_skipped("dark", "--scenario dark") => {}
-                Scenario::Dark => self.dark()?,
-                Scenario::Writers => self.writers(),
-                Scenario::Start => self.start()?,
-            }
+        for scenario in &self.options.scenario {
+            let ended = match scenario {
+                Scenario::Refused | Scenario::Greeting | Scenario::GreetingQuit | Scenario::RefusedEight => Ok(()),
+                Scenario::Tls => self.tls(),
+                Scenario::Threads => self.threads(),
+                Scenario::Memory => self.memory(),
+                Scenario::Dark => self.dark(),
+                Scenario::Writers => {
+                    self.writers();
+                    Ok(())
+                }
+                Scenario::Start => self.start(),
+            };
+            self.attempted(&scenario.name(), ended);
+        }
+    }
+
+    /// Runs those that have peers over the same field.
+    fn over_field(&mut self, over: Over, scenarios: &[Scenario]) -> Result<(), Box<dyn Error>> {
+        let world = match over {
+            Over::Loopback => None,
+            Over::Veth => match self.world(world::Job::Far, "all --over veth", "--over veth") {
+                None => return Ok(()),
+                world => world,
+            },
+        };
+        let field = Field::new(self.options, world)?;
+        for scenario in scenarios {
+            let ended = match scenario {
+                Scenario::Refused | Scenario::Greeting | Scenario::GreetingQuit => self.pairs(*scenario, &field),
+                Scenario::RefusedEight => self.refused_eight(&field),
+                Scenario::Tls
+                | Scenario::Threads
+                | Scenario::Memory
+                | Scenario::Dark
+                | Scenario::Writers
+                | Scenario::Start => Ok(()),
+            };
+            self.attempted(&scenario.name(), ended);
         }
         Ok(())
+    }
+
+    /// What has failed is a complaint, so that what others measured is not lost.
+    fn attempted(&mut self, what: &str, ended: Result<(), Box<dyn Error>>) {
+        if let Err(error) = ended {
+            self.complain(format!("{what}: {error}"));
+        }
     }
 
     /// What was wrong so far.
@@ -167,13 +201,26 @@ impl<'a> Bench<'a> {
         measure::Job { program: self.options.hailer.clone().into(), arguments, limit: LIMIT, sample: false }
     }
 
-    /// Whether there can be no namespaces here, which is said at once and in the table.
-    fn is_skipped(&mut self, what: &str, command: &str) -> bool {
-        let Some(why) = world::obstacle() else { return false };
+    /// Namespaces; none where there can be none here.
+    pub(crate) fn world(&mut self, job: world::Job, what: &str, command: &str) -> Option<World> {
+        let made = world::obstacle().map_or_else(|| World::make(job).map_err(|error| error.to_string()), Err);
+        made.map_err(|why| self.skip(what, command, &why)).ok()
+    }
+
+    /// Whether a process may open so many files.
+    pub(crate) fn may_open(&mut self, needed: u64, what: &str, command: &str) -> bool {
+        let may = needed <= self.files;
+        if !may {
+            self.skip(what, command, &format!("{needed} open files, of which {} are allowed", self.files));
+        }
+        may
+    }
+
+    /// Says so at once and in the table.
+    fn skip(&mut self, what: &str, command: &str, why: &str) {
         crate::progress(&format!("SKIPPED: {command}: {why}"));
         let (what, command) = (format!("{what}: {why}"), command.to_owned());
         self.goals.push(Goal { what, bound: Bound::None, figures: Vec::new(), decimals: 0, command });
-        true
     }
 
     pub(crate) fn complain(&mut self, complaint: String) {

@@ -21,13 +21,18 @@ impl Bench<'_> {
         };
         for scenario in [Scenario::Tls13, Scenario::Tls12] {
             let pairs = grab::pairs(&plan, scenario, self.folder)?;
-            self.goals.push(Goal {
-                what: format!("CPU per TLS grab, by a bare loop's: {}", scenario.name()),
-                bound: Bound::AtMost(1.15),
-                figures: pairs.ratios().collect(),
+            // In it the peers, on the same machine, have their part.
+            let walls =
+                pairs.hailer.iter().zip(&pairs.bare).map(|(hailer, bare)| hailer.wall.div_duration_f64(bare.wall));
+            let table =
+                [("CPU", Bound::AtMost(1.15), pairs.ratios().collect()), ("wall", Bound::None, walls.collect())];
+            self.goals.extend(table.map(|(figure, bound, figures)| Goal {
+                what: format!("{figure} per TLS grab, by a bare loop's: {}", scenario.name()),
+                bound,
+                figures,
                 decimals: 2,
                 command: "--scenario tls".to_owned(),
-            });
+            }));
         }
         Ok(())
     }

@@ -33,6 +33,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -76,6 +77,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         println!("a smoke run: `cargo bench --bench soak` takes its time");
         (time, options.concurrency, options.tarpits) = (Duration::from_secs(6), 64, 100);
     }
+    // For the peers, as far as it goes: each connection under way is a file of theirs, too.
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     let peers = Peers::start()?;
     let mut wrong = soak(&options, &peers, time)?;
     wrong.extend(tarpits(&options, &peers)?);

@@ -25,7 +25,9 @@ fn main() {
         println!("cargo::rerun-if-changed={file}");
         let content = fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
         table += "&[\n";
-        for (start, end) in places(&content) {
+        let places = places(&content);
+        assert!(!places.is_empty(), "{file}: no line is `{}`; line ends must be those of Unix", HEAD.trim_end());
+        for (start, end) in places {
             let line = 1 + content[..start].matches('\n').count();
             let seed = seed(&content[start..end]).unwrap_or_else(|problem| panic!("{file}:{line}: {problem}"));
             // Writing to a String cannot fail.

@@ -30,7 +30,8 @@ pub(super) struct Site {
     #[arg(long, value_name = "N")]
     pub(super) hosts: Option<u32>,
 
-    /// Address of the first host, in 127.0.0.0/8 [default: 127.77.0.1; 127.0.0.1 where all are on one]
+    /// Address of the first host, in 127.0.0.0/8, or beyond with --beyond-loopback of `fleet` [default: 127.77.0.1;
+    /// 127.0.0.1 where all are on one]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) at: Option<Ipv4Addr>,
 

@@ -96,11 +96,8 @@ impl Shake {
         let own = EphemeralPrivateKey::generate(&X25519, &SystemRandom::new()).unwrap();
         let public = own.compute_public_key().unwrap().as_ref().to_vec();
         match self.version {
-            Version::Tls12 => self.play_12(parts, &mut talk, &hello, own, &public).await?,
-            Version::Tls13 => {
-                let shared = agree(own, hello.share.as_deref()?);
-                self.play_13(parts, &mut talk, &hello, &shared, &public).await?;
-            }
+            Version::Tls12 => self.play_12(parts, &mut talk, &hello, Half { own, public }).await?,
+            Version::Tls13 => self.play_13(parts, &mut talk, &hello, Half { own, public }).await?,
         }
         Some(talk.keys)
     }
@@ -110,16 +107,16 @@ impl Shake {
         parts: impl Iterator<Item = &Part>,
         talk: &mut Talk<'_>,
         hello: &ClientHello,
-        shared: &[u8],
-        public: &[u8],
+        Half { own, public }: Half,
     ) -> Option<()> {
+        let shared = agree(own, hello.share.as_deref()?);
         let early = authenticate(&[0; 32], &[&[0; 32]]);
-        let secret = authenticate(&expand(&early, "derived", &hash(&[])), &[shared]);
+        let secret = authenticate(&expand(&early, "derived", &hash(&[])), &[&shared]);
         let mut own = Vec::new();
         for part in parts {
             match part {
                 Part::ServerHello => {
-                    let share = [&[0, 51, 0, 36, 0, 29, 0, 32][..], public].concat();
+                    let share = [&[0, 51, 0, 36, 0, 29, 0, 32][..], &public].concat();
                     let body = [
                         server_hello(&hello.session, [0x13, 0x01]),
                         vector(2, &[&[0, 43, 0, 2, 3, 4][..], &share].concat()),
@@ -156,8 +153,7 @@ impl Shake {
         parts: impl Iterator<Item = &Part>,
         talk: &mut Talk<'_>,
         hello: &ClientHello,
-        own: EphemeralPrivateKey,
-        public: &[u8],
+        Half { own, public }: Half,
     ) -> Option<()> {
         let (mut own, mut master) = (Some(own), Vec::new());
         for part in parts {
@@ -169,7 +165,7 @@ impl Shake {
                 }
                 // RSA with SHA-256, and no signature.
                 Part::ServerKeyExchange => {
-                    talk.say_message(12, &[&[3, 0, 29, 32][..], public, &[4, 1, 1, 0], &[0; 256]].concat()).await?;
+                    talk.say_message(12, &[&[3, 0, 29, 32][..], &public, &[4, 1, 1, 0], &[0; 256]].concat()).await?;
                 }
                 Part::ServerHelloDone => talk.say_message(14, &[]).await?,
                 Part::ChangeCipherSpec => {
@@ -195,6 +191,12 @@ impl Shake {
         }
         Some(())
     }
+}
+
+/// The server's half of the key exchange.
+struct Half {
+    own: EphemeralPrivateKey,
+    public: Vec<u8>,
 }
 
 /// A server's side of a handshake.

@@ -81,7 +81,7 @@ impl Learnt {
     }
 }
 
-/// `connections are waited for 1.3 s: 99.9 % of 5,000 answers came within 0.1 s; …`
+/// `connect timeout: 1.21 s, as 99.9 % of 2048 answers came within 0.057 s; …`
 impl fmt::Display for Learnt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { answers, most, timeout, sampled, late } = self;

@@ -164,6 +164,12 @@ fn syns_are_sent_as_long_as_they_are_waited_for() {
         let rows = network.scan(&words);
         assert!(rows.len() == 256 && rows.iter().all(|row| row["outcome"] == "timeout" && row["attempts"] == tries));
         let expected = 256 * usize::try_from(tries).unwrap() * syns_before(Duration::from_millis(deadline));
-        assert_eq!(counted(), expected, "within {deadline} ms, {tries} times");
+        // Never fewer. More where a busy machine lets a deadline be told late, after the next SYN of some connections; one SYN
+        // too many for each endpoint would be 256.
+        let sent = counted();
+        assert!(
+            (expected..=expected + 256 / 10).contains(&sent),
+            "{sent}, not {expected}: {deadline} ms, {tries} times"
+        );
     }
 }

@@ -9,8 +9,12 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from measure import at_home
+
 # Port and service, as `hailer fleet --usual-ports` has them.
 PORTS = {21: "ftp", 25: "smtp", 465: "smtps", 587: "submission", 990: "ftps"}
+# Some look for a newer release of themselves first, in vain.
+VERSION_SECONDS = 30
 PORT_LIST = ",".join(map(str, PORTS))
 
 
@@ -39,9 +43,15 @@ class Tool:
         """Where the program is; None where it is not installed."""
         return shutil.which(self.program)
 
-    def version(self):
-        """What it says of itself, on a line."""
-        said = subprocess.run([self.path(), *self.version_words], capture_output=True, text=True, timeout=30, check=False)
+    def version(self, within, folder):
+        """What it says of itself, on a line; asked behind the words that lead to where it is run, in that folder."""
+        try:
+            said = subprocess.run(
+                [*within, self.path(), *self.version_words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                timeout=VERSION_SECONDS, check=False, cwd=folder, env=at_home(folder),
+            )
+        except subprocess.TimeoutExpired:
+            return "version unknown: it does not end when it is asked"
         lines = [line.strip() for line in (said.stdout + said.stderr).splitlines()]
         return next((line for line in lines if any(letter.isdigit() for letter in line)), "version unknown")
 

@@ -18,15 +18,18 @@ const GREETS_AFTER: Duration = Duration::from_secs(2);
 
 /// Endpoints that have their row at once: more than a pipe, the writer and the channel before it hold together.
 const QUICK: usize = 8192;
-const SLOW: usize = 8;
+/// So many that some are begun before nothing more is: about a third of all are, by chance.
+const SLOW: usize = 32;
 
+/// Greets late, and is done when it has heard a line.
 pub(super) fn slow_peer() -> Peer {
     Peer::serve(listen(), |mut stream| {
         let from = stream.peer_addr().unwrap();
         thread::sleep(GREETS_AFTER);
         let mut heard = Vec::new();
         let polite = std::io::Write::write_all(&mut stream, b"220 ready\r\n").map_err(crate::peers::broken);
-        let end = polite.and_then(|()| hear(&mut stream, &mut heard, |_| false)).err().unwrap_or(End::Left);
+        let quit = |heard: &[u8]| heard.ends_with(b"\n");
+        let end = polite.and_then(|()| hear(&mut stream, &mut heard, quit)).err().unwrap_or(End::Left);
         Report { from, heard, end }
     })
 }
@@ -38,6 +41,12 @@ fn read_late(start: impl FnOnce(&mut Command) -> (Running, Box<dyn Read + Send>)
     let words = peers.iter().map(|peer| peer.target("smtp")).chain(words);
     let (running, mut reader) = start(&mut scan(words));
     thread::sleep(STALL);
+    let connected: Vec<_> = peers.iter().filter(|peer| peer.connections() > 0).collect();
+    assert!(!connected.is_empty(), "all of them would have to be among the last");
+    // Whoever was connected to is heard, though nobody reads: had the reader stopped a clock, no QUIT would come.
+    for peer in connected {
+        assert_eq!(peer.report().heard, b"QUIT\r\n");
+    }
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     let ended = running.end();
@@ -45,18 +54,13 @@ fn read_late(start: impl FnOnce(&mut Command) -> (Running, Box<dyn Read + Send>)
     rows(&text)
 }
 
-/// Every endpoint has its row, and the slow ones tell the time that they took.
+/// Every endpoint has its row, once, and the slow ones are heard.
 pub(super) fn assert_true(rows: &[Value], quick: usize, slow: usize) {
     let mut places: Vec<_> = rows.iter().map(|row| format!("{}:{}", row["ip"], row["port"])).collect();
     places.sort_unstable();
     places.dedup();
     assert_eq!((rows.len(), places.len()), (quick + slow, quick + slow));
-    let greeted: Vec<_> = rows.iter().filter(|row| row["outcome"] == "greeted").collect();
-    assert_eq!(greeted.len(), slow);
-    // Had the reader stopped a clock, that would tell the stall.
-    for row in greeted {
-        assert!(row["greeting_ms"].as_f64().unwrap() < STALL.as_secs_f64() * 750.0, "{row}");
-    }
+    assert_eq!(rows.iter().filter(|row| row["outcome"] == "greeted").count(), slow);
 }
 
 #[test]
