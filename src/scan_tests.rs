@@ -674,7 +674,7 @@ fn a_refused_socket_costs_the_runtime_one_allocation_and_us_none() {
     assert!(many - few < runtimes_own, "{few} for 128 endpoints, {many} for 4096");
 }
 
-/// What a slot is at takes its memory from the start, thousands of times. How it is laid out is the compiler's: 2,648 bytes by
+/// What a slot is at takes its memory from the start, thousands of times. How it is laid out is the compiler's: 1,536 bytes by
 /// Rust 1.95, and what another one may add is no defect.
 #[test]
 fn a_slot_is_small() {
