@@ -1,6 +1,7 @@
 //! The manifest: what a finished scan was and what came of it, for whoever has to prove it later.
 
 mod middlebox;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,13 +12,14 @@ use std::path::{Path, PathBuf};
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
+use crate::Outcome;
 use crate::output::hex;
 use crate::output::replace;
 use crate::schedule::{Learnt, Slowed};
 use crate::stats::Stats;
-use crate::{Leave, Outcome, Scan};
 
 pub use self::middlebox::{Middlebox, Middleboxes, Share};
+pub use self::settings::Settings;
 
 /// What a finished scan was and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +43,7 @@ pub struct Manifest {
     pub seed: u64,
     /// Which part of the targets, as `3/16`.
     pub shard: String,
-    /// [`Scan::digest`], in hexadecimal digits.
+    /// [`crate::Scan::digest`], in hexadecimal digits.
     pub configuration_digest: String,
     /// [`crate::Targets::digest`], in hexadecimal digits.
     pub targets_digest: String,
@@ -74,55 +76,6 @@ pub struct Manifest {
     pub middleboxes: Middleboxes,
     /// The files that the rows are in.
     pub outputs: Vec<Output>,
-}
-
-/// The settings of a scan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, clippy::struct_excessive_bools, reason = "they are those of `Config`, as text and numbers")]
-pub struct Settings {
-    pub pace: String,
-    pub profile: Option<String>,
-    pub ports: String,
-    pub concurrency: usize,
-    pub connect_timeout_ms: u64,
-    #[serde(default)]
-    pub learn_connect_timeout: bool,
-    pub tls_timeout_ms: u64,
-    pub mail_greeting_timeout_ms: u64,
-    pub ftp_greeting_timeout_ms: u64,
-    pub leave: String,
-    pub depth: String,
-    pub anonymous: bool,
-    pub ehlo_name: Option<String>,
-    pub transcript: bool,
-    #[serde(default)]
-    pub samples: u32,
-    #[serde(default)]
-    pub sample_interval_ms: u64,
-    #[serde(default)]
-    pub decoy: Option<u16>,
-    #[serde(default)]
-    pub our_addresses: Vec<String>,
-    pub all: bool,
-    #[serde(default)]
-    pub retries: u32,
-    pub retry_busy: u32,
-    pub canaries: Vec<String>,
-    pub canary_interval_ms: u64,
-    pub resolvers: Vec<String>,
-    pub roots: String,
-    /// The folder of wordlists that were laid over those compiled in, absolute.
-    #[serde(default)]
-    pub wordlists: Option<PathBuf>,
-    /// [`crate::classify::Classifier::digest`], in hexadecimal digits.
-    #[serde(default)]
-    pub wordlists_sha256: String,
-    /// The same of earlier runs, where it was another: some rows were named by these.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub wordlists_before: Vec<String>,
-    pub authorised: bool,
-    pub source: Vec<String>,
-    pub interface: Option<String>,
 }
 
 /// How many endpoints there were, of the shard.
@@ -222,51 +175,6 @@ impl Manifest {
         let mut content = serde_json::to_vec_pretty(self)?;
         content.push(b'\n');
         replace(path, &content)
-    }
-}
-
-impl Settings {
-    /// The settings that a scan was made with. Only [`Scan`] knows its pace, how much is done at once, and who
-    /// it says it is; where its wordlists are from knows nobody here.
-    pub fn new(config: &crate::Config, scan: &Scan, ports: &crate::Ports) -> Self {
-        let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let listed: Vec<_> = ports.iter().map(|(port, service)| format!("{port}={service}")).collect();
-        Self {
-            pace: scan.pace().to_owned(),
-            profile: config.profile.map(|profile| profile.to_string()),
-            ports: listed.join(","),
-            concurrency: scan.concurrency().get(),
-            connect_timeout_ms: millis(config.connect_timeout),
-            learn_connect_timeout: config.learn_connect_timeout,
-            tls_timeout_ms: millis(config.tls_timeout),
-            mail_greeting_timeout_ms: millis(config.mail_greeting_timeout),
-            ftp_greeting_timeout_ms: millis(config.ftp_greeting_timeout),
-            leave: match config.leave {
-                Leave::Quit => "quit".into(),
-                Leave::Close => "close".into(),
-            },
-            depth: config.depth.as_str().into(),
-            anonymous: config.anonymous,
-            ehlo_name: scan.ehlo_name().map(str::to_owned),
-            transcript: config.transcript,
-            samples: config.samples.get(),
-            sample_interval_ms: millis(config.sample_interval),
-            decoy: config.decoy,
-            our_addresses: config.our_addresses.iter().map(ToString::to_string).collect(),
-            all: config.all,
-            retries: config.retries,
-            retry_busy: config.retry_busy,
-            canaries: config.canaries.iter().map(|canary| format!("{}={}", canary.address, canary.service)).collect(),
-            canary_interval_ms: millis(config.canary_interval),
-            resolvers: config.resolvers.iter().map(ToString::to_string).collect(),
-            roots: config.roots.to_string(),
-            wordlists: None,
-            wordlists_before: Vec::new(),
-            wordlists_sha256: hex(scan.classifier().digest()),
-            authorised: config.authorised,
-            source: config.source.iter().map(ToString::to_string).collect(),
-            interface: config.interface.clone(),
-        }
     }
 }
 
