@@ -257,8 +257,12 @@ impl Stage {
     }
 
     fn misplaced(&mut self) -> Scene {
-        let others: &Samples = if self.service.is_ftp() { &MAIL } else { &FTP };
-        let sample = self.draw.pick(&others.ready).clone();
+        let (own, others): (&Samples, &Samples) = if self.service.is_ftp() { (&FTP, &MAIL) } else { (&MAIL, &FTP) };
+        // A proxy for both is nowhere out of place.
+        let mut sample = self.draw.pick(&others.ready).clone();
+        while own.know(&sample) {
+            sample = self.draw.pick(&others.ready).clone();
+        }
         let greeting = self.vary(&sample);
         self.greets_with(greeting, Repertoire::NONE, said_at_once)
     }

@@ -76,6 +76,11 @@ pub(super) static FTP: LazyLock<Samples> = LazyLock::new(|| Samples::read(includ
 pub(super) static MAIL: LazyLock<Samples> = LazyLock::new(|| Samples::read(include_str!("../../wordlists/smtp.toml")));
 
 impl Samples {
+    /// Whether servers of that sample's product are among them.
+    pub(super) fn know(&self, other: &Sample) -> bool {
+        self.complete.iter().any(|sample| sample.product.name == other.product.name)
+    }
+
     fn read(wordlist: &str) -> Self {
         let wordlist: Wordlist = toml::from_str(wordlist)
             .unwrap_or_else(|error| unreachable!("the wordlists are compiled in, and tests load them: {error}"));
@@ -220,7 +225,11 @@ fn vary_version(version: &str, fixed_parts: usize, draw: &mut Draw) -> Option<St
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
+    use crate::classify::Classifier;
+    use crate::observation::{Observation, Outcome, Service};
 
     #[test]
     fn every_example_is_read() {
@@ -263,5 +272,25 @@ mod tests {
         let said = setting.place("220 mail.example.com [192.0.2.10] Thu, 02 Jan 2025 10:11:12 Server port: 21.\r\n");
         assert!(said.contains("[127.77.0.9]") && said.contains(".example ") && said.contains("port: 21000."), "{said}");
         assert!(!said.contains("example.com") && !said.contains("Thu, 02 Jan 2025 10:11:12"), "{said}");
+    }
+
+    /// What the fleet's truth says of names is what a row says, for every greeting of FTP that may be met on a mail port.
+    #[test]
+    fn the_names_of_ftp_servers_on_mail_ports() {
+        let at = "127.77.0.9:25000".parse().unwrap();
+        let misplaced: Vec<_> = FTP.ready.iter().filter(|sample| !MAIL.know(sample)).collect();
+        assert!(misplaced.len() > 100 && misplaced.len() < FTP.ready.len());
+        for sample in misplaced {
+            let mut draw = Draw::of(1, "names");
+            let greeting = Setting::new(at, &mut draw).vary(sample, &mut draw);
+            let mut row = Observation::new(SystemTime::UNIX_EPOCH, None, 25, Service::Smtp, Outcome::Greeted);
+            row.code = Some(220);
+            row.greeting_len = greeting.text.len();
+            row.received.push(&greeting.text, Duration::ZERO);
+            Classifier::builtin().classify(&mut row);
+            let software = row.software.map(|software| software.name.to_string());
+            let expected = Some(sample.product.name.clone());
+            assert_eq!((row.hostname, software), (greeting.hostname, expected), "{}", sample.text);
+        }
     }
 }
