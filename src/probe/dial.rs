@@ -133,8 +133,8 @@ impl<N: Network> Prober<N> {
             let how = How {
                 deadline: begun + allowance.length,
                 nodelay: purpose.may_be_secured,
-                // The permit is to be given back as soon as it stands.
-                listens: purpose.listens && permit.is_none(),
+                // A permit is to be given back as soon as it stands, and what was reached first is what a lost link is told by.
+                listens: purpose.listens && permit.is_none() && self.uplink.knows_any(),
             };
             let tried = self.network.connect(to, how).await;
             drop(permit);

@@ -59,7 +59,7 @@ pub(crate) use self::neighbours::Neighbours;
 pub(crate) use self::network::{Interface, Network, System};
 pub(crate) use self::probed::{Probed, tell_via};
 
-use self::network::Stream;
+use self::network::{SOON, Stream};
 pub(crate) use self::tls::TlsClient;
 pub(crate) use self::uplink::Uplink;
 pub(crate) use self::watch::{Lapse, Lapses};
@@ -119,12 +119,13 @@ impl<'a> Visit<'a> {
         Self { place, ask, log, turn, seat: OnceLock::new() }
     }
 
-    /// What its first connection is for.
-    fn purpose(&self) -> Purpose {
+    /// What its first connection is for, where so long is waited for a greeting.
+    fn purpose(&self, patience: Duration) -> Purpose {
         let is_secure = self.place.service.is_implicit_tls();
         Purpose {
             may_be_secured: is_secure || self.ask.depth > Depth::Greeting,
-            listens: !is_secure && !self.log.is_wanted(),
+            // Who waits for less has to know when it stands.
+            listens: !is_secure && !self.log.is_wanted() && patience >= SOON,
             turn: self.turn,
         }
     }
@@ -178,7 +179,8 @@ impl<N: Network> Prober<N> {
     }
 
     async fn visit(&self, visit: &Visit<'_>) -> Option<Probed<N::Stream>> {
-        let dialled = self.dial(visit.place.address(), visit.purpose(), &visit.log).await?;
+        let dialled =
+            self.dial(visit.place.address(), visit.purpose(self.patience(visit.place.service)), &visit.log).await?;
         let dialled = match dialled {
             // Where it had stood, or somebody wants to read of it, there is more to be told.
             Dialled { time, attempts, result: Err(reason), .. }

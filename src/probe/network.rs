@@ -26,7 +26,7 @@ use super::neighbours;
 
 /// How long a peer is given to speak before it is asked whether the connection stands at all: less than the second after
 /// which a SYN is repeated (RFC 6298 §2.1), so that until then there is one handshake to be measured.
-const SOON: Duration = Duration::from_millis(900);
+pub(super) const SOON: Duration = Duration::from_millis(900);
 
 /// What the probe needs of a network.
 pub(crate) trait Network: Send + Sync + 'static {

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(crate) struct Uplink {
     reached: Mutex<Reached>,
+    /// Whether anything was reached.
+    knows_any: AtomicBool,
     /// How often something was lost or came back: odd while something is lost.
     turns: AtomicU64,
     pub(super) pulse: Pulse,
@@ -51,6 +53,7 @@ impl Uplink {
             return;
         }
         reached.at = Some(now);
+        self.knows_any.store(true, Ordering::Relaxed);
         remember(&mut reached.addresses, ip);
         if reached.carried.is_empty()
             && let Some((ours, true)) = network.carrier(ip)
@@ -84,6 +87,11 @@ impl Uplink {
         *addresses = left;
         reached.given_up += 1;
         true
+    }
+
+    /// Whether anything was reached so far.
+    pub(super) fn knows_any(&self) -> bool {
+        self.knows_any.load(Ordering::Relaxed)
     }
 
     /// How often what was lost was given up so far.
