@@ -103,8 +103,12 @@ impl<N: Network> Prober<N> {
             self.agenda.tell(Notice::NoRoute { to: lost });
         }
         let (until, given_up) = (Instant::now() + PATIENCE_FOR_ROUTE, self.uplink.given_up());
-        while self.uplink.lost(like, &self.network).is_some() {
-            if Instant::now() >= until && self.uplink.give_up(&self.network) {
+        // Neighbours are asked for once a second (RFC 4861 §10; ARP likewise), and may not have been found again at once: what is
+        // begun too early would fail for them.
+        let mut has_settled = false;
+        while !has_settled {
+            let is_lost = self.uplink.lost(like, &self.network).is_some();
+            if is_lost && Instant::now() >= until && self.uplink.give_up(&self.network) {
                 self.agenda.tell(Notice::NoRouteLeft { to: lost });
                 continue;
             }
@@ -112,6 +116,7 @@ impl<N: Network> Prober<N> {
                 () = sleep(LOOK_FOR_ROUTE) => {}
                 () = self.agenda.stop().asked() => return None,
             }
+            has_settled = !is_lost && self.uplink.lost(like, &self.network).is_none();
         }
         if pause.end() && self.uplink.given_up() == given_up {
             self.agenda.tell(Notice::RouteAgain);
