@@ -82,7 +82,7 @@ pub(crate) struct Settings {
     /// The time between two hails of each.
     pub(crate) canary_interval: Duration,
     pub(crate) further: Further,
-    /// Made before anything is begun: it takes some milliseconds, which would count as some endpoint's.
+    /// Made before anything is begun: wordlists of the user's own take some milliseconds, which would count as some endpoint's.
     pub(crate) classifier: Arc<Classifier>,
     /// The addresses that servers see us at, where those are not the sockets' own.
     pub(crate) our_addresses: Vec<IpAddr>,
