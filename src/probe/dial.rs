@@ -43,17 +43,11 @@ pub(super) struct Dialled<S> {
     /// When the last try was begun, on the calendar and on the clock.
     pub(super) time: SystemTime,
     pub(super) begun: Instant,
+    /// How long that took: not until we came to look, where the system knows better.
+    pub(super) took: Duration,
     /// How many tries it took.
     pub(super) attempts: u32,
     pub(super) result: Result<S, NoConnection>,
-}
-
-impl<S: Stream> Dialled<S> {
-    /// How long a connection took that now stands: not until we came to look, where the system knows better.
-    pub(super) fn connect(begun: Instant, stream: &S) -> Duration {
-        let elapsed = begun.elapsed();
-        stream.handshake().map_or(elapsed, |handshake| handshake.min(elapsed))
-    }
 }
 
 /// Why there is no connection, in a row's terms.
@@ -113,7 +107,8 @@ impl<N: Network> Prober<N> {
             // The system would refuse as if there were no route; but this was tried as far as it ever can be.
             let detail = Some("a broadcast address, which no connection can be made to".to_owned());
             let result = Err(NoConnection { outcome: Outcome::Unreachable, detail, again: None });
-            return Some(Dialled { time: SystemTime::now(), begun: Instant::now(), attempts: 0, result });
+            let (time, begun) = (SystemTime::now(), Instant::now());
+            return Some(Dialled { time, begun, took: Duration::ZERO, attempts: 0, result });
         }
         if purpose.turn == Turn::Further {
             Box::pin(self.agenda.again(to.ip())).await?;
@@ -138,7 +133,10 @@ impl<N: Network> Prober<N> {
             };
             let tried = self.network.connect(to, how).await;
             drop(permit);
-            self.learn(allowance, begun, &tried);
+            let elapsed = begun.elapsed();
+            let handshake = tried.as_ref().ok().and_then(Stream::handshake);
+            let took = handshake.map_or(elapsed, |handshake| handshake.min(elapsed));
+            self.learn(allowance, took, &tried);
             attempts += 1;
             if let Err(Failure::Local(error)) = &tried {
                 // An address of ours that is gone has no ports either.
@@ -174,25 +172,21 @@ impl<N: Network> Prober<N> {
                 Ok(_) => Event::Connected,
                 Err(failure) => Event::NotConnected(failure.to_string().into()),
             });
-            return Some(Dialled { time, begun, attempts, result });
+            return Some(Dialled { time, begun, took, attempts, result });
         }
     }
 
     /// How long an answer took tells how long others may.
-    fn learn(&self, allowance: Allowance, begun: Instant, tried: &Result<N::Stream, Failure>) {
+    fn learn(&self, allowance: Allowance, took: Duration, tried: &Result<N::Stream, Failure>) {
         let patience = self.agenda.stats().patience();
         if !patience.learns() {
             return;
         }
         match tried {
-            Ok(stream) => patience.learn(allowance, Dialled::connect(begun, stream), true),
-            Err(Failure::Refused | Failure::Reset) => {
-                // What took longer came in time, and waited for us to look.
-                let took = begun.elapsed();
-                if took <= allowance.length {
-                    patience.learn(allowance, took, false);
-                }
-            }
+            Ok(_) => patience.learn(allowance, took, true),
+            // What took longer came in time, and waited for us to look.
+            Err(Failure::Refused | Failure::Reset) if took > allowance.length => {}
+            Err(Failure::Refused | Failure::Reset) => patience.learn(allowance, took, false),
             Err(Failure::Unreachable(..) | Failure::Timeout | Failure::Local(_)) => {}
         }
     }

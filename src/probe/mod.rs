@@ -223,7 +223,7 @@ impl<N: Network> Prober<N> {
         observation.attempts = dialled.attempts;
         match dialled.result {
             Ok(stream) => {
-                let connect = Dialled::connect(dialled.begun, &stream);
+                let connect = dialled.took;
                 observation.connect = Some(connect);
                 if visit.place.service.is_implicit_tls() {
                     let secured = Box::pin(self.begin_with_tls(stream, dialled.begun, visit, observation));

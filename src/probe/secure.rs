@@ -222,7 +222,7 @@ impl<N: Network> Prober<N> {
         let dialled = self.dial(visit.place.address(), purpose, &visit.log).await;
         let dialled = dialled.ok_or("the scan was stopped")?;
         observation.attempts += dialled.attempts;
-        let Dialled { time, begun, result, .. } = dialled;
+        let Dialled { time, begun, took, result, .. } = dialled;
         let stream = match result {
             Ok(stream) => stream,
             Err(failure) => {
@@ -233,7 +233,7 @@ impl<N: Network> Prober<N> {
                 return Err(failure.to_string().into());
             }
         };
-        let begun = Begun { time, at: begun, connect: Dialled::connect(begun, &stream) };
+        let begun = Begun { time, at: begun, connect: took };
         if door == Door::Open {
             return Ok((stream, begun));
         }
