@@ -11,6 +11,7 @@ mod handed_out;
 mod knocked;
 mod lapsed;
 mod row;
+mod told;
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -22,18 +23,17 @@ use tokio::task::JoinSet;
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
-use self::again::{Fate, tell_of_the_first, turn};
+use self::again::turn;
 pub(crate) use self::further::Further;
 pub use self::handed_out::{NamesLog, Observations};
 use self::knocked::Knocked;
-use self::row::{Nowhere, is_pushback, is_spoilt, later};
+use self::row::{Nowhere, is_spoilt};
 use crate::classify::Classifier;
-use crate::classify::fronting::Glimpse;
 use crate::config::{Canary, ScanBuilder};
 use crate::notice::Notice;
-use crate::observation::{Again, Observation, Outcome, Vantage};
+use crate::observation::{Observation, Outcome};
 use crate::probe::{Lapse, Lapses, Network, Probed, Prober, System};
-use crate::schedule::{Agenda, Done, Known, Named, Shard, Task, Ticket, Underway, Work};
+use crate::schedule::{Agenda, Known, Named, Shard, Task, Ticket, Underway, Work};
 use crate::target::{Found, Host, Names, NoAddress, Place};
 
 /// Rows on their way to the consumer. A slot whose row finds no room waits; a thousand is a few milliseconds of work.
@@ -181,14 +181,6 @@ type Rows = mpsc::Sender<(Ticket, Box<Observation>)>;
 /// Nobody wants rows any longer.
 struct Unwanted;
 
-/// An endpoint that was probed.
-struct Visited<N: Network> {
-    underway: Underway,
-    task: Task,
-    /// None where a request to stop came before its turn.
-    probed: Option<Probed<N::Stream>>,
-}
-
 impl<N: Network> Run<N> {
     fn new(prober: Prober<N>, names: Names, settings: Settings) -> Self {
         Self { prober, names, settings, knocked: Knocked::default(), told_at: Mutex::default() }
@@ -220,33 +212,35 @@ impl<N: Network> Run<N> {
     }
 
     /// One slot: the next endpoint, and the next, until there are no more or nobody wants their rows.
-    async fn slot(self: Arc<Self>, rows: Rows) {
-        loop {
-            let Some(work) = self.agenda().next().await else { break };
-            // Each of thousands of slots has room for what is held here, and no more: arguments and matches keep theirs twice.
-            let probed = match &work {
-                Work::Probe(_, task) => self.probe(task).await,
-                Work::Resolve(..) => None,
-            };
-            let handed_on = match work {
-                Work::Probe(underway, task) => match self.without_row(Visited { underway, task, probed }) {
-                    Some(with_row) => Box::pin(self.conclude(with_row, &rows)).await,
-                    None => Ok(()),
-                },
-                Work::Resolve(underway, named) => Box::pin(self.resolve(underway, named, &rows)).await,
-            };
-            if handed_on.is_err() {
-                return;
+    #[expect(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice, in each of thousands of slots")]
+    fn slot(self: Arc<Self>, rows: Rows) -> impl Future<Output = ()> + Send {
+        async move {
+            loop {
+                let Some(work) = self.agenda().next().await else { break };
+                // Each of thousands of slots has room for what is held here, and no more: a match keeps it twice.
+                let probed = match &work {
+                    Work::Probe(_, task) => self.probe(task).await,
+                    Work::Resolve(..) => None,
+                };
+                if let Some(left) = self.come_to(work, probed).and_then(|left| self.at_once(left, &rows))
+                    && Box::pin(self.conclude(left, &rows)).await.is_err()
+                {
+                    return;
+                }
+                // Endpoints that are decided at once, as by an error of our own, must not keep the other slots from their turn.
+                consume_budget().await;
             }
-            // Endpoints that are decided at once, as by an error of our own, must not keep the other slots from their turn.
-            consume_budget().await;
+            Box::pin(self.give_up(&rows)).await;
         }
-        // Where a stop was asked for, what is to be tried again will not be: what came of it before is its row. Where none was,
-        // what comes back now is another slot's.
+    }
+
+    /// Where a stop was asked for, what is to be tried again will not be: what came of it before is its row. Where none was,
+    /// what comes back now is another slot's.
+    async fn give_up(&self, rows: &Rows) {
         let given_up = if self.agenda().stop().is_asked() { self.agenda().give_up_busy() } else { Vec::new() };
         for task in given_up {
             if let Some(row) = task.earlier
-                && self.hand_on(task.ticket, row, &rows).await.is_err()
+                && self.hand_on(task.ticket, row, rows).await.is_err()
             {
                 return;
             }
@@ -303,77 +297,15 @@ impl<N: Network> Run<N> {
     }
 
     /// One address and port; none where a request to stop came before its turn.
-    async fn probe(&self, task: &Task) -> Option<Probed<N::Stream>> {
-        let before = self.prober.lapses();
-        let first = self.prober.probe(&task.place, turn(task)).await?;
-        match self.spoilt_by(first.outcome(), before) {
-            Some(lapse) => Box::pin(self.probe_again(&task.place, first, lapse)).await,
-            None => Some(first),
-        }
-    }
-
-    /// What is left to be done where there is a row; none where there is none, or not yet.
-    fn without_row(&self, visited: Visited<N>) -> Option<Visited<N>> {
-        let Visited { underway, task, probed } = visited;
-        let Some(probed) = probed else {
-            // It stays undone, unless there is a row of before.
-            return task.earlier.is_some().then_some(Visited { underway, task, probed: None });
-        };
-        let Fate::Final(task) = self.try_again(probed.again(), probed.attempts(), task) else { return None };
-        let is_nothing = matches!(probed, Probed::Nothing(_)) && task.earlier.is_none() && !task.put_back;
-        if is_nothing && !self.is_wanted(probed.outcome()) {
-            self.agenda().stats().sweep().pass(task.place.ip, task.place.port);
-            underway.finish(Done::without_row(&task, probed.outcome(), probed.again()));
-            return None;
-        }
-        Some(Visited { underway, task, probed: Some(probed) })
-    }
-
-    /// Makes a row of what a probe came to, and hands it on.
-    async fn conclude(&self, visited: Visited<N>, rows: &Rows) -> Result<(), Unwanted> {
-        let Visited { underway, task, probed } = visited;
-        let Task { ticket, place, earlier, busy, retries, put_back, attempts, .. } = task;
-        let Some(probed) = probed else {
-            return match earlier {
-                Some(earlier) => self.hand_on(ticket, earlier, rows).await,
-                None => Ok(()),
-            };
-        };
-        let (mut row, mut parting) = probed.into_row(&place);
-        row.retries = retries;
-        row.attempts += attempts;
-        if put_back && !row.outcome.is_row() {
-            tell_of_the_first(&mut row);
-        }
-        let is_known = earlier.is_some() || put_back;
-        if is_pushback(&row) || is_known && row.outcome == Outcome::Refused {
-            self.agenda().pushed_back(place.ip);
-        } else if row.outcome == Outcome::Greeted {
-            self.agenda().went_well(place.ip);
-        }
-        if let Some(earlier) = earlier {
-            row = later(earlier, row);
-        }
-        let is_busy = row.outcome == Outcome::Greeted && matches!(row.code, Some(120 | 421));
-        if is_busy && busy < self.settings.retry_busy && !self.agenda().stop().is_asked() {
-            if let Some(parting) = parting {
-                parting.see_out().await;
+    #[expect(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice, in each of thousands of slots")]
+    fn probe(&self, task: &Task) -> impl Future<Output = Option<Probed<N::Stream>>> + Send {
+        async move {
+            let before = self.prober.lapses();
+            let first = self.prober.probe(&task.place, turn(task)).await?;
+            match self.spoilt_by(first.outcome(), before) {
+                Some(lapse) => Box::pin(self.probe_again(&task.place, first, lapse)).await,
+                None => Some(first),
             }
-            let not_before = Instant::now() + BUSY * 2u32.saturating_pow(busy);
-            let task = Task { earlier: Some(row), busy: busy + 1, retries, put_back, ..Task::fresh(ticket, place) };
-            self.agenda().put(task, Some(not_before.into_std()));
-            // Not before: there must be no moment in which the scan seems over.
-            drop(underway);
-            return Ok(());
-        }
-        if self.settings.further.is_worth_it(&row) {
-            Box::pin(self.look_further(&place, &mut row, parting.take())).await;
-        }
-        // The peer's second runs on while a slow consumer makes us wait.
-        let handed_on = self.hand_on(ticket, row, rows);
-        match parting {
-            Some(parting) => tokio::join!(handed_on, parting.see_out()).0,
-            None => handed_on.await,
         }
     }
 
@@ -387,34 +319,6 @@ impl<N: Network> Run<N> {
     /// Whether a row is written for such an outcome.
     fn is_wanted(&self, outcome: Outcome) -> bool {
         self.settings.all || outcome.is_row()
-    }
-
-    /// Finishes a row, and hands it on where it is wanted.
-    async fn hand_on(&self, ticket: Ticket, mut row: Box<Observation>, rows: &Rows) -> Result<(), Unwanted> {
-        if !self.is_wanted(row.outcome) && row.again != Some(Again::CutShort) {
-            self.learn(&row);
-            self.agenda().finish(Done::of(ticket, &row));
-            return Ok(());
-        }
-        let vantage = self.vantage(&row);
-        self.settings.classifier.classify_from(&mut row, &vantage);
-        self.learn(&row);
-        rows.send((ticket, row)).await.map_err(|_| Unwanted)
-    }
-
-    /// From where others see us, for rows in which that may be said: by a mail server, to EHLO or as it greets.
-    fn vantage(&self, row: &Observation) -> Vantage {
-        let may_tell = !row.service.is_ftp() && row.outcome == Outcome::Greeted;
-        let Some(ip) = row.ip.filter(|_| may_tell) else { return Vantage::default() };
-        let usual = self.agenda().stats().sweep().usual(ip);
-        Vantage { ours: self.settings.our_addresses.clone(), usual }
-    }
-
-    /// Puts a row beside all the others.
-    fn learn(&self, row: &Observation) {
-        if let Some(glimpse) = Glimpse::of(row) {
-            self.agenda().stats().sweep().learn(&glimpse);
-        }
     }
 }
 

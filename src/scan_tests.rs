@@ -674,14 +674,14 @@ fn a_refused_socket_costs_the_runtime_one_allocation_and_us_none() {
     assert!(many - few < runtimes_own, "{few} for 128 endpoints, {many} for 4096");
 }
 
-/// What a slot is at takes its memory from the start, thousands of times. How it is laid out is the compiler's: 1,536 bytes by
+/// What a slot is at takes its memory from the start, thousands of times. How it is laid out is the compiler's: 992 bytes, of which 920 over the real network, by
 /// Rust 1.95, and what another one may add is no defect.
 #[test]
 fn a_slot_is_small() {
     let (run, _) = Setting::default().run(&Scripted::default());
     let (rows, _) = mpsc::channel(1);
     let size = size_of_val(&Arc::new(run).slot(rows));
-    assert!(size < 1792, "{size} bytes");
+    assert!(size < 1024, "{size} bytes");
 }
 
 /// Memory of our own that one endpoint costs: none, where nothing answers.

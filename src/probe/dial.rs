@@ -102,77 +102,85 @@ impl Turn {
 
 impl<N: Network> Prober<N> {
     /// None where a request to stop came before its turn.
-    pub(super) async fn dial(&self, to: SocketAddr, purpose: Purpose, log: &Log) -> Option<Dialled<N::Stream>> {
-        if self.neighbours.is_broadcast(to.ip()) {
-            // The system would refuse as if there were no route; but this was tried as far as it ever can be.
-            let detail = Some("a broadcast address, which no connection can be made to".to_owned());
-            let result = Err(NoConnection { outcome: Outcome::Unreachable, detail, again: None });
-            let (time, begun) = (SystemTime::now(), Instant::now());
-            return Some(Dialled { time, begun, took: Duration::ZERO, attempts: 0, result });
-        }
-        if purpose.turn == Turn::Further {
-            Box::pin(self.agenda.again(to.ip())).await?;
-        }
-        let (mut attempts, mut pauses) = (0, 0);
-        log.note(|| Event::Dialled(to));
-        loop {
-            let permit = self.neighbours.permit(to.ip()).await;
-            if attempts == 0 && self.agenda.stop().is_asked() {
-                return None;
+    #[expect(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice, in each of thousands of slots")]
+    pub(super) fn dial(
+        &self,
+        to: SocketAddr,
+        purpose: Purpose,
+        log: &Log,
+    ) -> impl Future<Output = Option<Dialled<N::Stream>>> + Send {
+        async move {
+            if self.neighbours.is_broadcast(to.ip()) {
+                // The system would refuse as if there were no route; but this was tried as far as it ever can be.
+                let detail = Some("a broadcast address, which no connection can be made to".to_owned());
+                let result = Err(NoConnection { outcome: Outcome::Unreachable, detail, again: None });
+                let (time, begun) = (SystemTime::now(), Instant::now());
+                return Some(Dialled { time, begun, took: Duration::ZERO, attempts: 0, result });
             }
-            let (time, begun) = (SystemTime::now(), Instant::now());
-            // The system sends SYNs as long as the socket is there, so that our deadline ends them. TCP_USER_TIMEOUT would end them
-            // as well, 10 to 60 ms later, and would have to be taken back on what stands; TCP_SYNCNT does not count the first
-            // four where Linux (6.5) sends them a second apart. Neither is worth its system call.
-            let allowance = self.agenda.stats().patience().allow(to, purpose.turn != Turn::First);
-            let how = How {
-                deadline: begun + allowance.length,
-                nodelay: purpose.may_be_secured,
-                // A permit is to be given back as soon as it stands, and what was reached first is what a lost link is told by.
-                listens: purpose.listens && permit.is_none() && self.uplink.knows_any(),
-            };
-            let tried = self.network.connect(to, how).await;
-            drop(permit);
-            let elapsed = begun.elapsed();
-            let handshake = tried.as_ref().ok().and_then(Stream::handshake);
-            let took = handshake.map_or(elapsed, |handshake| handshake.min(elapsed));
-            self.learn(allowance, took, &tried);
-            attempts += 1;
-            if let Err(Failure::Local(error)) = &tried {
-                // An address of ours that is gone has no ports either.
-                let may_be_lost = !network::is_exhaustion(error) || network::is_out_of_ports(error);
-                let lost = may_be_lost.then(|| self.uplink.lost(Some(to.ip()), &self.network)).flatten();
-                if let Some(lost) = lost {
-                    Box::pin(self.wait_for_route(Some(to.ip()), lost)).await?;
-                    continue;
+            if purpose.turn == Turn::Further {
+                Box::pin(self.agenda.again(to.ip())).await?;
+            }
+            let (mut attempts, mut pauses) = (0, 0);
+            log.note(|| Event::Dialled(to));
+            loop {
+                let permit = self.neighbours.permit(to.ip()).await;
+                if attempts == 0 && self.agenda.stop().is_asked() {
+                    return None;
                 }
-                if network::is_out_of_ports(error) && PORTS_ARE_PER_PEER {
-                    // Fewer connections to others would free none.
-                    if self.uplink.is_news() {
-                        self.agenda.tell(Notice::NoPorts { to });
+                let (time, begun) = (SystemTime::now(), Instant::now());
+                // The system sends SYNs as long as the socket is there, so that our deadline ends them. TCP_USER_TIMEOUT would end them
+                // as well, 10 to 60 ms later, and would have to be taken back on what stands; TCP_SYNCNT does not count the first
+                // four where Linux (6.5) sends them a second apart. Neither is worth its system call.
+                let allowance = self.agenda.stats().patience().allow(to, purpose.turn != Turn::First);
+                let how = How {
+                    deadline: begun + allowance.length,
+                    nodelay: purpose.may_be_secured,
+                    // A permit is to be given back as soon as it stands, and what was reached first is what a lost link is told by.
+                    listens: purpose.listens && permit.is_none() && self.uplink.knows_any(),
+                };
+                let tried = self.network.connect(to, how).await;
+                drop(permit);
+                let elapsed = begun.elapsed();
+                let handshake = tried.as_ref().ok().and_then(Stream::handshake);
+                let took = handshake.map_or(elapsed, |handshake| handshake.min(elapsed));
+                self.learn(allowance, took, &tried);
+                attempts += 1;
+                if let Err(Failure::Local(error)) = &tried {
+                    // An address of ours that is gone has no ports either.
+                    let may_be_lost = !network::is_exhaustion(error) || network::is_out_of_ports(error);
+                    let lost = may_be_lost.then(|| self.uplink.lost(Some(to.ip()), &self.network)).flatten();
+                    if let Some(lost) = lost {
+                        Box::pin(self.wait_for_route(Some(to.ip()), lost)).await?;
+                        continue;
                     }
-                } else if network::is_exhaustion(error)
-                    && let Some(slots) = self.agenda.ran_out()
-                {
-                    self.agenda.tell(Notice::Fewer { slots, reason: network::describe(error) });
+                    if network::is_out_of_ports(error) && PORTS_ARE_PER_PEER {
+                        // Fewer connections to others would free none.
+                        if self.uplink.is_news() {
+                            self.agenda.tell(Notice::NoPorts { to });
+                        }
+                    } else if network::is_exhaustion(error)
+                        && let Some(slots) = self.agenda.ran_out()
+                    {
+                        self.agenda.tell(Notice::Fewer { slots, reason: network::describe(error) });
+                    }
+                    // What no connection of ours holds will not come free by waiting for them.
+                    let is_futile = self.agenda.is_alone() && !network::is_out_of_ports(error);
+                    let most = if is_futile { PAUSES_ALONE } else { PAUSES_FOR_EXHAUSTION.len() };
+                    if let Some(pause) = pause(error, pauses).filter(|_| pauses < most) {
+                        pauses += 1;
+                        Box::pin(sleep(pause)).await;
+                        continue;
+                    }
+                } else if tried.is_ok() {
+                    self.uplink.reached(to.ip(), &self.network);
                 }
-                // What no connection of ours holds will not come free by waiting for them.
-                let is_futile = self.agenda.is_alone() && !network::is_out_of_ports(error);
-                let most = if is_futile { PAUSES_ALONE } else { PAUSES_FOR_EXHAUSTION.len() };
-                if let Some(pause) = pause(error, pauses).filter(|_| pauses < most) {
-                    pauses += 1;
-                    Box::pin(sleep(pause)).await;
-                    continue;
-                }
-            } else if tried.is_ok() {
-                self.uplink.reached(to.ip(), &self.network);
+                let result = tried.map_err(no_connection);
+                log.note(|| match &result {
+                    Ok(_) => Event::Connected,
+                    Err(failure) => Event::NotConnected(failure.to_string().into()),
+                });
+                return Some(Dialled { time, begun, took, attempts, result });
             }
-            let result = tried.map_err(no_connection);
-            log.note(|| match &result {
-                Ok(_) => Event::Connected,
-                Err(failure) => Event::NotConnected(failure.to_string().into()),
-            });
-            return Some(Dialled { time, begun, took, attempts, result });
         }
     }
 

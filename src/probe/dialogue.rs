@@ -9,7 +9,6 @@ mod smtp;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -220,7 +219,7 @@ async fn hear_answer<S: Stream>(
             Progress::Incomplete => {}
             Progress::NotAReply => return Err(format!("no reply in answer to {verb}").into()),
         }
-        let heard = by(deadline, pin!(peer.hear(<[u8]>::to_vec))).await;
+        let heard = by(deadline, peer.hear(<[u8]>::to_vec)).await;
         chunk = match heard {
             Ok(Heard::Bytes(bytes)) => bytes,
             Ok(Heard::End) => return Err(format!("closed in answer to {verb}").into()),

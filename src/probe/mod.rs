@@ -36,6 +36,7 @@ mod reply;
 #[cfg(test)]
 pub(crate) mod scripted;
 mod secure;
+mod tcp;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tls;
@@ -43,9 +44,8 @@ mod uplink;
 mod wait;
 mod watch;
 
-use std::pin::pin;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -64,7 +64,7 @@ pub(crate) use self::tls::TlsClient;
 pub(crate) use self::uplink::Uplink;
 pub(crate) use self::watch::{Lapse, Lapses};
 
-use self::deadline::by;
+use self::deadline::{Elapsed, by};
 use self::dial::{Dialled, NoConnection, Purpose};
 use self::greeting::{GreetingReader, State};
 use self::log::Log;
@@ -129,7 +129,41 @@ impl<'a> Visit<'a> {
             turn: self.turn,
         }
     }
+
+    /// What there is to be told of a first connection.
+    fn observation(&self, time: SystemTime, attempts: u32, connect: Option<Duration>) -> Box<Observation> {
+        let Place { name, ip, port, service, .. } = self.place;
+        let mut observation = Box::new(Observation::new(time, Some(*ip), *port, *service, Outcome::Silent));
+        observation.name.clone_from(name);
+        (observation.attempts, observation.connect) = (attempts, connect);
+        observation
+    }
+
+    /// What a probe without a connection comes to.
+    fn without<S>(&self, time: SystemTime, begun: Instant, attempts: u32, reason: NoConnection) -> Probed<S> {
+        if reason.outcome != Outcome::Reset && !self.log.is_wanted() {
+            return Probed::Nothing(Nothing { time, attempts, reason });
+        }
+        // It had stood, or somebody wants to read of it.
+        let mut observation = self.observation(time, attempts, None);
+        if reason.outcome == Outcome::Reset {
+            observation.ending = Some(Ending { how: End::Reset, at: begun.elapsed() });
+        }
+        (observation.outcome, observation.again) = (reason.outcome, reason.again);
+        observation.detail = reason.detail.map(Into::into);
+        self.probed(observation, None)
+    }
+
+    /// What the probe came to.
+    fn probed<S>(&self, mut observation: Box<Observation>, parting: Option<Parting<S>>) -> Probed<S> {
+        tell_via(self.place, &mut observation);
+        observation.transcript = self.log.take_transcript();
+        Probed::Row(observation, parting)
+    }
 }
+
+/// What was told, and a connection that may have to be seen out.
+type Conversed<S> = (Box<Observation>, Option<Parting<S>>);
 
 /// Probes endpoints, any number at once.
 #[derive(Debug)]
@@ -178,153 +212,157 @@ impl<N: Network> Prober<N> {
         self.visit(&Visit::new(place, Ask::default(), Log::default(), Turn::Known)).await
     }
 
-    async fn visit(&self, visit: &Visit<'_>) -> Option<Probed<N::Stream>> {
-        let dialled =
-            self.dial(visit.place.address(), visit.purpose(self.patience(visit.place.service)), &visit.log).await?;
-        let dialled = match dialled {
-            // Where it had stood, or somebody wants to read of it, there is more to be told.
-            Dialled { time, attempts, result: Err(reason), .. }
-                if reason.outcome != Outcome::Reset && !visit.log.is_wanted() =>
-            {
-                return Some(Probed::Nothing(Nothing { time, attempts, reason }));
+    #[expect(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice, in each of thousands of slots")]
+    fn visit(&self, visit: &Visit<'_>) -> impl Future<Output = Option<Probed<N::Stream>>> + Send {
+        async move {
+            let purpose = visit.purpose(self.patience(visit.place.service));
+            let Dialled { time, begun, took, attempts, result } =
+                self.dial(visit.place.address(), purpose, &visit.log).await?;
+            let stream = match result.map_err(move |reason| visit.without(time, begun, attempts, reason)) {
+                Ok(stream) => stream,
+                Err(probed) => return Some(probed),
+            };
+            let (observation, parting) = if visit.place.service.is_implicit_tls() {
+                // What holds a session is large beside what waits for one.
+                let observation = visit.observation(time, attempts, Some(took));
+                Box::pin(self.converse_inside(stream, begun, visit, observation)).await
+            } else {
+                let peer = Peer::new(Link::Plain(stream), begun, begun + took, visit.log.clone());
+                self.converse(peer, visit, move || visit.observation(time, attempts, Some(took))).await
+            };
+            // What had to make room is asked when its turn comes again.
+            let is_final = visit.turn.is_of_the_order() && observation.again.is_none();
+            let is_whole = is_final && visit.ask.depth == Depth::Tls;
+            if is_whole && is_to_be_asked_for_old_tls(&observation) {
+                return Some(Box::pin(self.go_into_the_past(visit, observation, parting)).await);
             }
-            dialled => dialled,
-        };
-        let Place { name, ip, port, service, .. } = visit.place;
-        let mut observation = Box::new(Observation::new(dialled.time, Some(*ip), *port, *service, Outcome::Silent));
-        observation.name.clone_from(name);
-        let mut parting = None;
-        let peer = self.connected(dialled, visit, &mut observation).await;
-        if let Some(peer) = peer {
-            // The larger part of a probe's state begins here and is needed only where something stands to be talked to.
-            parting = self.converse(peer, visit, &mut observation).await;
+            Some(visit.probed(observation, parting))
         }
-        // What had to make room is asked when its turn comes again.
-        let is_final = visit.turn.is_of_the_order() && observation.again.is_none();
-        let is_whole = is_final && visit.ask.depth == Depth::Tls;
-        if is_whole && is_to_be_asked_for_old_tls(&observation) {
-            if let Some(parting) = parting.take() {
-                Box::pin(parting.see_out()).await;
-            }
-            Box::pin(self.ask_for_old_tls(visit, &mut observation)).await;
-        }
-        tell_via(visit.place, &mut observation);
-        observation.transcript = visit.log.take_transcript();
-        Some(Probed::Row(observation, parting))
     }
 
-    /// A connection on which the greeting may come, or none, and the reason in the observation.
-    async fn connected(
+    /// A talk that begins with TLS.
+    async fn converse_inside(
         &self,
-        dialled: Dialled<N::Stream>,
+        stream: N::Stream,
+        begun: Instant,
         visit: &Visit<'_>,
-        observation: &mut Observation,
-    ) -> Option<Peer<N::Stream>> {
-        observation.attempts = dialled.attempts;
-        match dialled.result {
-            Ok(stream) => {
-                let connect = dialled.took;
-                observation.connect = Some(connect);
-                if visit.place.service.is_implicit_tls() {
-                    let secured = Box::pin(self.begin_with_tls(stream, dialled.begun, visit, observation));
-                    let secured = self.wait(visit, Instant::now(), self.settings.tls_timeout).over(secured).await;
-                    if secured.is_none() {
-                        observation.again = Some(Again::CutShort);
-                    }
-                    return secured.flatten();
-                }
-                Some(Peer::new(Link::Plain(stream), dialled.begun, dialled.begun + connect, visit.log.clone()))
-            }
-            Err(NoConnection { outcome, detail, again }) => {
-                if outcome == Outcome::Reset {
-                    observation.ending = Some(Ending { how: End::Reset, at: dialled.begun.elapsed() });
-                }
-                observation.outcome = outcome;
-                observation.detail = detail.map(Into::into);
-                observation.again = again;
-                None
+        mut observation: Box<Observation>,
+    ) -> Conversed<N::Stream> {
+        // Its own box, which goes with the handshake.
+        let secured = Box::pin(self.begin_with_tls(stream, begun, visit, &mut observation));
+        let secured = self.wait(visit, Instant::now(), self.settings.tls_timeout).over(secured).await;
+        match secured {
+            Some(Some(peer)) => self.converse(peer, visit, move || observation).await,
+            Some(None) => (observation, None),
+            None => {
+                observation.again = Some(Again::CutShort);
+                (observation, None)
             }
         }
     }
 
-    /// Waits for the greeting, writes down how that ended, asks what there is to be asked, and takes leave.
+    /// Waits for the greeting, writes down how that ended, asks what there is to be asked, and takes leave. There is no row
+    /// before there is something to be told.
     #[expect(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice, in each of thousands of slots")]
     fn converse<'a>(
         &'a self,
         mut peer: Peer<N::Stream>,
         visit: &'a Visit<'_>,
-        observation: &'a mut Observation,
-    ) -> impl Future<Output = Option<Parting<N::Stream>>> + Send + 'a {
+        begin: impl FnOnce() -> Box<Observation> + Send + 'a,
+    ) -> impl Future<Output = Conversed<N::Stream>> + Send + 'a {
         async move {
-            let (ready, patience) = (peer.ready(), self.patience(observation.service));
-            self.hear_greeting(&mut peer, &mut self.wait(visit, ready, patience), observation).await;
+            let mut observation = {
+                let mut wait = self.wait(visit, peer.ready(), self.patience(visit.place.service));
+                let ended = listen(&mut peer, &mut wait).await;
+                let mut observation = begin();
+                write_down(ended, wait.begun, &mut peer, &mut observation);
+                observation
+            };
             if observation.again.is_some() {
-                return None;
+                return (observation, None);
             }
             if visit.ask.depth > Depth::Greeting || visit.ask.anonymous {
-                peer = match Box::pin(self.go_deeper(peer, visit, observation)).await {
+                peer = match Box::pin(self.go_deeper(peer, visit, &mut observation)).await {
                     Ok(peer) => peer,
                     // It went with the handshake.
                     Err(talk) => {
-                        talk.tell(observation);
-                        return None;
+                        talk.tell(&mut observation);
+                        return (observation, None);
                     }
                 };
             }
             let over = peer.has_ended()
                 || matches!(observation.outcome, Outcome::Closed | Outcome::Reset | Outcome::TlsFailed);
-            let parting = if over { None } else { self.take_leave(&mut peer, observation).await };
+            let parting = if over { None } else { self.take_leave(&mut peer, &observation).await };
             let (link, talk) = peer.into_parts();
             if parting.is_none() {
                 talk.log().note(|| Event::Closed);
             }
-            talk.tell(observation);
+            talk.tell(&mut observation);
             if let Some(deadline) = parting {
-                return Some(Parting::new(link, deadline));
+                return (observation, Some(Parting::new(link, deadline)));
             }
             link.close();
-            None
+            (observation, None)
         }
+    }
+
+    /// Asks, once the connection is gone, what else would be spoken.
+    async fn go_into_the_past(
+        &self,
+        visit: &Visit<'_>,
+        mut observation: Box<Observation>,
+        parting: Option<Parting<N::Stream>>,
+    ) -> Probed<N::Stream> {
+        if let Some(parting) = parting {
+            parting.see_out().await;
+        }
+        self.ask_for_old_tls(visit, &mut observation).await;
+        visit.probed(observation, None)
     }
 
     /// Waits for the greeting and writes down how that ended.
     async fn hear_greeting(&self, peer: &mut Peer<N::Stream>, wait: &mut Wait<'_>, observation: &mut Observation) {
         let ended = listen(peer, wait).await;
-        match ended {
-            Ended::Reply { code, len } if !protocol::is_news(code, peer.received().bytes()) => {
-                observation.outcome = Outcome::Greeted;
-                observation.code = Some(code);
-                observation.greeting_len = len.min(peer.received().bytes().len());
-                observation.greeting_after = Some(wait.begun.elapsed());
-                let early = peer.received().bytes()[observation.greeting_len..].to_vec();
-                peer.set_early(early);
-            }
-            Ended::Reply { .. } => {
-                observation.outcome = Outcome::OtherProtocol;
-                observation.protocol = Some(Protocol::Nntp);
-            }
-            Ended::Foreign => {
-                hear_rest(peer, wait.end).await;
-                observation.outcome = Outcome::OtherProtocol;
-                observation.protocol = protocol::name(peer.received().bytes());
-            }
-            Ended::Fin => observation.outcome = Outcome::Closed,
-            Ended::Deadline => observation.outcome = Outcome::Silent,
-            Ended::NoSeat => observation.again = Some(Again::CutShort),
-            Ended::TooMuch => {
-                observation.outcome = Outcome::Silent;
-                observation.detail = Some("no end of the greeting after 1 MiB".into());
-            }
-            Ended::Broken(error) => broken(&error, observation),
-        }
-        if observation.outcome != Outcome::Greeted {
-            observation.greeting_len = peer.received().bytes().len();
-        }
+        write_down(ended, wait.begun, peer, observation);
     }
 
     /// How long a server may take to say something.
     fn patience(&self, service: Service) -> Duration {
         if service.is_ftp() { self.settings.ftp_greeting_timeout } else { self.settings.mail_greeting_timeout }
+    }
+}
+
+/// Writes down how listening for a greeting ended.
+fn write_down<S: Stream>(ended: Ended, begun: Instant, peer: &mut Peer<S>, observation: &mut Observation) {
+    match ended {
+        Ended::Reply { code, len } if !protocol::is_news(code, peer.received().bytes()) => {
+            observation.outcome = Outcome::Greeted;
+            observation.code = Some(code);
+            observation.greeting_len = len.min(peer.received().bytes().len());
+            observation.greeting_after = Some(begun.elapsed());
+            let early = peer.received().bytes()[observation.greeting_len..].to_vec();
+            peer.set_early(early);
+        }
+        Ended::Reply { .. } => {
+            observation.outcome = Outcome::OtherProtocol;
+            observation.protocol = Some(Protocol::Nntp);
+        }
+        Ended::Foreign => {
+            observation.outcome = Outcome::OtherProtocol;
+            observation.protocol = protocol::name(peer.received().bytes());
+        }
+        Ended::Fin => observation.outcome = Outcome::Closed,
+        Ended::Deadline => observation.outcome = Outcome::Silent,
+        Ended::NoSeat => observation.again = Some(Again::CutShort),
+        Ended::TooMuch => {
+            observation.outcome = Outcome::Silent;
+            observation.detail = Some("no end of the greeting after 1 MiB".into());
+        }
+        Ended::Broken(error) => broken(&error, observation),
+    }
+    if observation.outcome != Outcome::Greeted {
+        observation.greeting_len = peer.received().bytes().len();
     }
 }
 
@@ -338,14 +376,17 @@ async fn listen<S: Stream>(peer: &mut Peer<S>, wait: &mut Wait<'_>) -> Ended {
             State::Waiting if peer.heard() > MAX_HEARD => break Ended::TooMuch,
             State::Waiting => {}
             State::Complete { code, len } => return Ended::Reply { code, len },
-            State::Foreign => return Ended::Foreign,
+            State::Foreign => {
+                Box::pin(hear_rest(peer, wait.end)).await;
+                return Ended::Foreign;
+            }
         }
-        let heard = by(wait.until, pin!(peer.hear(|bytes| greeting.read(bytes)))).await;
+        let heard = by(wait.until, peer.hear(|bytes| greeting.read(bytes))).await;
         state = match heard {
             Ok(Heard::Bytes(state)) => state,
             Ok(Heard::End) => break Ended::Fin,
             Ok(Heard::Broken(error)) => break Ended::Broken(error),
-            Err(_) => match wait.go_on() {
+            Err(Elapsed) => match wait.go_on() {
                 GoOn::Yes => State::Waiting,
                 GoOn::NoSeat => return Ended::NoSeat,
                 GoOn::NoTime => {
@@ -364,9 +405,9 @@ async fn hear_rest<S: Stream>(peer: &mut Peer<S>, deadline: Instant) {
     let deadline = deadline.min(Instant::now() + FOREIGN_REST);
     let enough = |peer: &Peer<S>| peer.received().bytes().contains(&b'\n') || peer.heard() > MAX_HEARD;
     while !enough(peer) {
-        match by(deadline, pin!(peer.hear(|_| ()))).await {
+        match by(deadline, peer.hear(|_| ())).await {
             Ok(Heard::Bytes(())) => {}
-            Ok(Heard::End | Heard::Broken(_)) | Err(_) => return,
+            Ok(Heard::End | Heard::Broken(_)) | Err(Elapsed) => return,
         }
     }
 }

@@ -4,25 +4,23 @@
 //! a synchronous one is ours (no route, no descriptor, no port), an asynchronous one came from the network. Only RST is
 //! the network's in both cases: on loopback it is there before `connect()` returns.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::num::NonZeroU32;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::libc;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::deadline::by;
+use super::deadline::{Elapsed, by};
 use super::icmp::{self, IcmpError};
 use super::info;
 use super::neighbours;
+use super::tcp::Tcp;
 
 /// How long a peer is given to speak before it is asked whether the connection stands at all: less than the second after
 /// which a SYN is repeated (RFC 6298 §2.1), so that until then there is one handshake to be measured.
@@ -207,22 +205,24 @@ fn bind_to_interface(_: &Socket, _: IpAddr, interface: &Interface) -> io::Result
 impl Network for System {
     type Stream = Tcp;
 
-    async fn connect(&self, to: SocketAddr, how: How) -> Result<Tcp, Failure> {
-        let stream = self.start(to, how.nodelay)?;
-        if how.listens && info::IS_KNOWN {
-            let soon = how.deadline.min(Instant::now() + SOON);
-            match timeout_at(soon, stream.ready(Interest::READABLE | Interest::ERROR)).await {
-                Ok(Ok(ready)) if ready.is_error() => return Tcp::decided(stream),
-                Ok(Ok(_)) => return Ok(Tcp { stream, broken: None }),
-                Ok(Err(error)) => return Err(Failure::Local(error)),
-                Err(_) => {}
+    fn connect(&self, to: SocketAddr, how: How) -> impl Future<Output = Result<Tcp, Failure>> + Send {
+        let started = self.start(to, how.nodelay);
+        // What waits keeps the socket, and once: an async fn would keep where it leads to as well.
+        async move {
+            let Ok(stream) = &started else { return started.and_then(Tcp::decided) };
+            if how.listens && info::IS_KNOWN {
+                let soon = how.deadline.min(Instant::now() + SOON);
+                match by(soon, poll_fn(|cx| stream.poll_read_ready(cx))).await {
+                    Ok(Ok(())) => return started.and_then(Tcp::heard_of),
+                    Ok(Err(error)) => return Err(Failure::Local(error)),
+                    Err(Elapsed) => {}
+                }
             }
-        }
-        let writable = by(how.deadline, pin!(stream.writable())).await;
-        match writable {
-            Ok(Ok(())) => Tcp::decided(stream),
-            Ok(Err(error)) => Err(Failure::Local(error)),
-            Err(_) => Err(Failure::Timeout),
+            match by(how.deadline, poll_fn(|cx| stream.poll_write_ready(cx))).await {
+                Ok(Ok(())) => started.and_then(Tcp::decided),
+                Ok(Err(error)) => Err(Failure::Local(error)),
+                Err(Elapsed) => Err(Failure::Timeout),
+            }
         }
     }
 
@@ -258,21 +258,6 @@ impl Network for System {
     }
 }
 
-/// What an error of the connection attempt says about the target.
-fn asynchronous(stream: &TcpStream, error: io::Error) -> Failure {
-    // A port unreachable (ICMP 3/3) is ECONNREFUSED as well: the error queue tells it from an RST.
-    if let Some(icmp) = icmp::read_error(stream) {
-        return Failure::Unreachable(Some(icmp), error);
-    }
-    match errno(&error) {
-        Errno::ECONNREFUSED => Failure::Refused,
-        Errno::ECONNRESET | Errno::EPIPE | Errno::ECONNABORTED => Failure::Reset,
-        Errno::ETIMEDOUT => Failure::Timeout,
-        Errno::ENETDOWN | Errno::ENOBUFS | Errno::ENOMEM => Failure::Local(error),
-        _ => Failure::Unreachable(None, error),
-    }
-}
-
 /// The system's number of an error; 0 where it has none.
 pub(super) fn errno(error: &io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(0))
@@ -301,118 +286,3 @@ pub(super) fn is_exhaustion(error: &io::Error) -> bool {
 pub(super) fn is_out_of_ports(error: &io::Error) -> bool {
     errno(error) == Errno::EADDRNOTAVAIL
 }
-
-/// A TCP connection that survives what it should: after `IP_RECVERR` an ICMP error shows up on a standing connection
-/// once, without ending it, and is passed over here as the system does by itself (RFC 1122 §4.2.3.9: a soft error).
-#[derive(Debug)]
-pub(crate) struct Tcp {
-    stream: TcpStream,
-    /// How it broke before we came to look. The system tells that once, and what came before it can still be read.
-    broken: Option<io::Error>,
-}
-
-impl Tcp {
-    /// What became of an attempt that is over.
-    fn decided(stream: TcpStream) -> Result<Self, Failure> {
-        match stream.take_error().map_err(Failure::Local)? {
-            None => Ok(Self { stream, broken: None }),
-            Some(error) if is_soft(&error) && info::stands(&stream) => Ok(Self { stream, broken: None }),
-            Some(error) if errno(&error) == Errno::ECONNRESET && info::handshake(&stream).is_some() => {
-                Ok(Self { stream, broken: Some(error) })
-            }
-            // After their FIN, which can still be read.
-            Some(error) if errno(&error) == Errno::EPIPE && info::handshake(&stream).is_some() => {
-                Ok(Self { stream, broken: None })
-            }
-            Some(error) => Err(asynchronous(&stream, error)),
-        }
-    }
-}
-
-fn is_soft(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(
-            // Port unreachable, as packet filters refuse by; a standing connection cannot be refused otherwise.
-            libc::ECONNREFUSED
-                | libc::EHOSTUNREACH
-                | libc::ENETUNREACH
-                | libc::EPROTO
-                | libc::ENOPROTOOPT
-                | libc::EHOSTDOWN
-                | libc::EMSGSIZE
-        )
-    )
-}
-
-/// The system tells such an error once, to whichever call comes first, and no byte has moved then.
-fn past_soft_errors<T>(mut call: impl FnMut() -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-    loop {
-        match ready!(call()) {
-            Err(error) if is_soft(&error) => {}
-            result => return Poll::Ready(result),
-        }
-    }
-}
-
-impl Stream for Tcp {
-    fn take_now(&mut self, buffer: &mut [u8]) -> usize {
-        io::Read::read(&mut &*SockRef::from(&self.stream), buffer).unwrap_or(0)
-    }
-
-    fn local_ip(&self) -> Option<IpAddr> {
-        self.stream.local_addr().ok().map(|address| address.ip())
-    }
-
-    fn handshake(&self) -> Option<Duration> {
-        info::handshake(&self.stream)
-    }
-
-    #[cfg(target_os = "linux")]
-    fn acknowledge_at_once(&self) {
-        // Without it all is as ever, only later.
-        drop(SockRef::from(&self.stream).set_tcp_quickack(true));
-    }
-}
-
-impl AsyncRead for Tcp {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(past_soft_errors(|| Pin::new(&mut self.stream).poll_read(cx, buffer)))?;
-        match self.broken.take_if(|_| buffer.filled().len() == before) {
-            Some(error) => Poll::Ready(Err(error)),
-            None => Poll::Ready(Ok(())),
-        }
-    }
-}
-
-impl AsyncWrite for Tcp {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        past_soft_errors(|| Pin::new(&mut self.stream).poll_write(cx, bytes))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        past_soft_errors(|| Pin::new(&mut self.stream).poll_write_vectored(cx, parts))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
-#[cfg(test)]
-#[cfg(target_os = "linux")]
-#[path = "network_tests.rs"]
-mod tests;

@@ -95,8 +95,11 @@ impl<S: Stream> Peer<S> {
     }
 
     /// Waits for bytes and hands them to `take`.
-    pub(super) async fn hear<T>(&mut self, mut take: impl FnMut(&[u8]) -> T) -> Heard<T> {
-        poll_fn(|cx| {
+    pub(super) fn hear<T>(
+        &mut self,
+        mut take: impl FnMut(&[u8]) -> T + Unpin,
+    ) -> impl Future<Output = Heard<T>> + Unpin {
+        poll_fn(move |cx| {
             let mut chunk = [const { MaybeUninit::uninit() }; CHUNK];
             let mut buffer = ReadBuf::uninit(&mut chunk);
             match ready!(self.link.poll_read(cx, &mut buffer)) {
@@ -115,7 +118,6 @@ impl<S: Stream> Peer<S> {
                 }
             }
         })
-        .await
     }
 
     fn end<T>(&mut self) -> Heard<T> {
@@ -125,7 +127,7 @@ impl<S: Stream> Peer<S> {
     }
 
     /// Hears what has come by now, without waiting. Where nothing has, the runtime mostly knows without asking the system.
-    pub(super) fn hear_now(&mut self, mut take: impl FnMut(&[u8])) {
+    pub(super) fn hear_now(&mut self, mut take: impl FnMut(&[u8]) + Unpin) {
         for _ in 0..MAX_DRAINED / CHUNK {
             let Some(Heard::Bytes(())) = self.hear(&mut take).now_or_never() else { return };
         }

@@ -270,7 +270,7 @@ impl Agenda {
     fn underway(self: &Arc<Self>, state: &mut State, host: Option<IpAddr>, has_seat: bool) -> Underway {
         state.in_flight += 1;
         self.stats.begin();
-        Underway { agenda: Arc::clone(self), host, has_seat, done: None }
+        Underway { agenda: Arc::clone(self), host, has_seat, is_over: false }
     }
 
     /// What a name led to; each address that is not done is to be put, each other part finished.

@@ -14,21 +14,19 @@ pub(crate) struct Underway {
     /// The host that is connected to; none while a name is looked up.
     pub(super) host: Option<IpAddr>,
     pub(super) has_seat: bool,
-    /// What came of it, where that has no row.
-    pub(super) done: Option<Done>,
+    pub(super) is_over: bool,
 }
 
 impl Underway {
     /// Ends it; the endpoint has no row.
     pub(crate) fn finish(mut self, done: Done) {
-        self.done = Some(done);
+        self.end(Some(done));
     }
-}
 
-impl Drop for Underway {
-    fn drop(&mut self) {
+    fn end(&mut self, done: Option<Done>) {
+        self.is_over = true;
         let mut state = self.agenda.lock();
-        if let Some(done) = self.done {
+        if let Some(done) = done {
             self.agenda.count(&mut state, done);
         }
         state.in_flight -= 1;
@@ -44,6 +42,14 @@ impl Drop for Underway {
         self.agenda.changed.notify_one();
         if all_done {
             self.agenda.over.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.end(None);
         }
     }
 }

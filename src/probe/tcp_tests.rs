@@ -6,7 +6,9 @@ use std::sync::mpsc;
 use std::thread;
 
 use tokio::io::AsyncReadExt;
+use tokio::time::Instant;
 
+use super::super::network::{How, Network, System};
 use super::*;
 
 /// What a peer does with a connection, after which it is closed.
