@@ -87,7 +87,7 @@ fn sweep(rate: f64, port: u16) -> Vec<Observation> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let scan = Scan::builder().targets(targets).config(config).build().expect("a scan");
-    runtime.block_on(async { scan.run().collect().await })
+    runtime.block_on(async { scan.run().map(|row| *row).collect().await })
 }
 
 fn most_within(arrivals: &[SystemTime], seconds: f64) -> usize {

@@ -625,7 +625,7 @@ async fn rows_are_exactly_once_over_any_number_of_runs() {
             let mut rows = setting.scan(&network);
             let taken: Vec<_> = rows.by_ref().take(stride).collect().await;
             let describe = |row: &Observation| format!("{} {}", row.ip.unwrap(), row.name.as_deref().unwrap_or("-"));
-            found.extend(taken.iter().map(describe));
+            found.extend(taken.iter().map(|row| describe(row)));
             // What a slot has under way, or in transit, is lost with the run.
             from = serde_json::from_str(&serde_json::to_string(&rows.checkpoint()).unwrap()).unwrap();
             runs += 1;

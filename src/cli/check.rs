@@ -121,7 +121,7 @@ async fn rows(scan: Scan) -> Result<Vec<Observation>, Failure> {
     let mut stream = scan.run();
     let mut rows = Vec::new();
     while let Some(row) = stream.next().await {
-        rows.push(row);
+        rows.push(*row);
     }
     match stream.failure() {
         Some(reason) => Err(Failure::failed(reason)),

@@ -66,7 +66,7 @@ impl Record {
         self.before.saturating_add(self.began.elapsed())
     }
 
-    fn take(&mut self, rows: &[Observation]) -> io::Result<()> {
+    fn take(&mut self, rows: &[Box<Observation>]) -> io::Result<()> {
         for row in rows {
             self.outputs.write(row)?;
             self.tally.count(row);
@@ -187,7 +187,8 @@ fn record_batches(
 }
 
 enum Next {
-    Batch(Vec<Observation>),
+    #[expect(clippy::vec_box, reason = "rows come in boxes, and are not moved out of them")]
+    Batch(Vec<Box<Observation>>),
     End,
     Abandoned,
 }

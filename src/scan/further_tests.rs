@@ -18,7 +18,7 @@ fn sampled(samples: u32) -> Setting<'static> {
     Setting { samples, ..Setting::default() }
 }
 
-async fn row_of(setting: Setting<'_>, network: &Scripted) -> Observation {
+async fn row_of(setting: Setting<'_>, network: &Scripted) -> Box<Observation> {
     let mut rows: Vec<_> = setting.scan(network).collect().await;
     assert_eq!(rows.len(), 1, "samples have no rows of their own");
     rows.remove(0)

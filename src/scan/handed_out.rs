@@ -81,16 +81,16 @@ impl Observations {
 }
 
 impl Stream for Observations {
-    type Item = Observation;
+    type Item = Box<Observation>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Observation>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Box<Observation>>> {
         match self.rows.poll_recv(cx) {
             Poll::Ready(Some((ticket, row))) => {
                 self.handed_out.push(Done::of(ticket, &row));
                 if self.handed_out.len() >= SETTLED_AT_ONCE {
                     self.settle();
                 }
-                return Poll::Ready(Some(*row));
+                return Poll::Ready(Some(row));
             }
             Poll::Ready(None) => self.settle(),
             Poll::Pending => {
