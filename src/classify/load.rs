@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use ring::digest::{Context, SHA256};
 
 use super::list::List;
+use super::memo::Memo;
 use super::signature::{self, Compile, LoadError, Signature};
 use super::{Classifier, WORDLISTS};
 
@@ -109,7 +110,7 @@ impl Classifier {
         }
         match (<[List; 3]>::try_from(lists), <[Vec<&str>; 3]>::try_from(contents)) {
             (Ok([ftp, mail, fronts]), Ok(contents)) => {
-                Ok(Self { ftp, mail, fronts, digest: OnceLock::from(digest(contents)) })
+                Ok(Self { ftp, mail, fronts, digest: OnceLock::from(digest(contents)), memo: Memo::default() })
             }
             (Ok(_) | Err(_), _) => Err(WordlistsError::Signatures(errors)),
         }

@@ -1,7 +1,7 @@
 //! What an observation means: signatures to software, rules to findings.
 //!
-//! Plain functions over the bytes of a greeting: no sockets, no clock, no state but the compiled wordlists. A greeting
-//! that names nothing stays unnamed, since a wrong name costs an auditor more than none; how sure a name is stands in
+//! Plain functions over the bytes of a greeting: no sockets, no clock, no state but the compiled wordlists, and what
+//! greetings said that came before in the same words, which changes no answer. A greeting that names nothing stays unnamed, since a wrong name costs an auditor more than none; how sure a name is stands in
 //! its confidence. Only what the server says is told here, and a server can lie.
 //!
 //! ```text
@@ -23,6 +23,7 @@ mod hash;
 mod hostname;
 mod list;
 mod load;
+mod memo;
 mod pattern;
 mod prefilter;
 mod products;
@@ -41,6 +42,7 @@ pub use self::products::Product;
 pub use self::signature::LoadError;
 
 use self::list::List;
+use self::memo::{Meaning, Memo};
 use self::signature::{Match, Signature};
 use self::text::Text;
 use crate::observation::{Observation, Outcome, Service, Software, Vantage};
@@ -64,6 +66,7 @@ pub struct Classifier {
     fronts: List,
     /// Of those that are compiled in, as few ask for it.
     digest: OnceLock<[u8; 32]>,
+    memo: Memo,
 }
 
 impl Classifier {
@@ -88,7 +91,13 @@ impl Classifier {
     pub fn builtin() -> &'static Arc<Self> {
         static BUILTIN: LazyLock<Arc<Classifier>> = LazyLock::new(|| {
             let list = |wordlist: usize| List::compiled_in(WORDLISTS[wordlist].0, wordlist);
-            Arc::new(Classifier { ftp: list(0), mail: list(1), fronts: list(2), digest: OnceLock::new() })
+            Arc::new(Classifier {
+                ftp: list(0),
+                mail: list(1),
+                fronts: list(2),
+                digest: OnceLock::new(),
+                memo: Memo::default(),
+            })
         });
         &BUILTIN
     }
@@ -107,7 +116,7 @@ impl Classifier {
     pub fn new(wordlists: [(&str, &str); 3]) -> Result<Self, LoadError> {
         let digest = load::digest(wordlists.map(|(_, content)| vec![content]));
         let [ftp, mail, fronts] = wordlists.map(|(file, content)| List::load(file, content));
-        Ok(Self { ftp: ftp?, mail: mail?, fronts: fronts?, digest: OnceLock::from(digest) })
+        Ok(Self { ftp: ftp?, mail: mail?, fronts: fronts?, digest: OnceLock::from(digest), memo: Memo::default() })
     }
 
     /// SHA-256 over the content of the wordlists: the same names the same.
@@ -127,11 +136,7 @@ impl Classifier {
     /// The same where something is known of our own address as others see it.
     pub fn classify_from(&self, observation: &mut Observation, vantage: &Vantage) {
         if observation.outcome != Outcome::OtherProtocol {
-            let signature = if observation.greeting().is_empty() { None } else { self.read_greeting(observation) };
-            let dialogue = observation.dialogue.as_deref();
-            if let Some(answer) = dialogue.and_then(|dialogue| dialogue::answer(dialogue, &self.ftp, &self.mail)) {
-                dialogue::reconcile(observation, signature, answer);
-            }
+            self.read(observation);
         }
         if fronting::is_to_be_judged(observation) {
             observation.seen_as = fronting::seen_as(observation);
@@ -163,12 +168,30 @@ impl Classifier {
         check::check(self)
     }
 
-    /// Reads what the greeting says; the answer is the signature that names it.
-    fn read_greeting(&self, observation: &mut Observation) -> Option<&Signature> {
-        let greeting = observation.greeting();
-        let hash = hash::banner_hash(greeting);
+    /// Reads what was said: the greeting, and answers.
+    fn read(&self, observation: &mut Observation) {
+        let (expected, greeting) = (Family::of(observation.service), observation.greeting());
+        let Some(dialogue) = observation.dialogue.as_deref() else {
+            if !greeting.is_empty() {
+                self.memo.meaning(expected, greeting, || self.meaning(expected, greeting).0).tell(observation);
+            }
+            return;
+        };
+        let answer = dialogue::answer(dialogue, &self.ftp, &self.mail);
+        let (meaning, signature) = (!greeting.is_empty()).then(|| self.meaning(expected, greeting)).unzip();
+        if let Some(meaning) = meaning {
+            meaning.tell(observation);
+        }
+        if let Some(answer) = answer {
+            dialogue::reconcile(observation, signature.flatten(), answer);
+        }
+    }
+
+    /// What a greeting means, and the signature that names it.
+    fn meaning(&self, expected: Family, greeting: &[u8]) -> (Meaning, Option<&Signature>) {
+        let banner_hash = hash::banner_hash(greeting);
         let text = Text::read(greeting);
-        let Verdict { family, named, host } = self.identify(&text, Family::of(observation.service));
+        let Verdict { family, named, host } = self.identify(&text, expected);
         let hostname = host.or_else(|| match family {
             Family::Mail => hostname::in_mail_greeting(&text),
             Family::Ftp => None,
@@ -176,12 +199,10 @@ impl Classifier {
         let (signature, software) = named.unzip();
         // `220 Mailpit ESMTP` leaves the host name out; the word in its place is the product's.
         let is_product = |word: &str| software.as_ref().is_some_and(|it| it.name.eq_ignore_ascii_case(word));
-        observation.hostname = hostname.filter(|name| !is_product(name));
+        let hostname = hostname.filter(|name| !is_product(name));
         let version = software.as_ref().and_then(|software| software.version.as_deref());
-        observation.announced = announced::read(observation.greeting(), version);
-        observation.software = software.map(Box::new);
-        observation.banner_hash = Some(hash);
-        signature
+        let announced = announced::read(greeting, version);
+        (Meaning { hostname, announced, software, banner_hash }, signature)
     }
 
     /// Tries the family that is expected at the port, then the other.
@@ -207,7 +228,7 @@ impl Classifier {
 }
 
 /// Which of the two wordlists, and whose rules for greetings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Family {
     Ftp,
     Mail,

@@ -100,7 +100,9 @@ fn sweep(roster: &Roster) -> Vec<Observation> {
         ..crate::Config::default()
     };
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { Scan::builder().targets(targets).config(config).build().unwrap().run().map(|row| *row).collect().await })
+    runtime.block_on(async {
+        Scan::builder().targets(targets).config(config).build().unwrap().run().map(|row| *row).collect().await
+    })
 }
 
 fn every_row_is_true(config: Config) {
