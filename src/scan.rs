@@ -15,12 +15,13 @@ mod told;
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::task::coop::consume_budget;
+use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::Instant;
 
 use self::again::turn;
@@ -38,6 +39,9 @@ use crate::target::{Found, Host, Names, NoAddress, Place};
 
 /// Rows on their way to the consumer. A slot whose row finds no room waits; a thousand is a few milliseconds of work.
 const ROWS_IN_TRANSIT: usize = 1024;
+
+/// Slots that are opened before those that are there have their turn.
+const OPENED_AT_ONCE: usize = 64;
 
 /// How long a server that is busy is left alone; twice as long the next time.
 const BUSY: Duration = Duration::from_secs(60);
@@ -196,9 +200,7 @@ impl<N: Network> Run<N> {
         let mut tasks: JoinSet<()> = JoinSet::new();
         run.watch_canaries(&mut tasks, &sender);
         tasks.spawn(Arc::clone(&run).watch_machine());
-        for _ in 0..slots {
-            tasks.spawn(Arc::clone(&run).slot(sender.clone()));
-        }
+        tasks.spawn(run.open(slots, sender));
         Observations { rows, slots: tasks, agenda, handed_out: Vec::new(), notices: Some(notices) }
     }
 
@@ -209,6 +211,23 @@ impl<N: Network> Run<N> {
             () = self.agenda().over() => {}
         }
         self.prober.watch_no_more();
+    }
+
+    /// Opens the slots, a few at a time: the first are at work before the last of thousands is there.
+    async fn open(self: Arc<Self>, slots: usize, rows: Rows) {
+        let mut open = JoinSet::new();
+        for slot in 1..=slots {
+            open.spawn(Arc::clone(&self).slot(rows.clone()));
+            if slot.is_multiple_of(OPENED_AT_ONCE) {
+                yield_now().await;
+            }
+        }
+        drop((self, rows));
+        while let Some(ended) = open.join_next().await {
+            if let Some(panic) = ended.err().filter(JoinError::is_panic) {
+                resume_unwind(panic.into_panic());
+            }
+        }
     }
 
     /// One slot: the next endpoint, and the next, until there are no more or nobody wants their rows.

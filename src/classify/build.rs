@@ -2,12 +2,15 @@
 //!
 //! To read some hundred signatures and to find the words that their patterns require takes forty milliseconds, and a scan
 //! tries a few dozen of them. So it is done here, and written down as a table: where each signature stands in its file,
-//! and what decides whether it is tried. Each is read when it is. A test holds the table against the files.
+//! and what decides whether it is tried. Each is read when it is. So is the digest of the files, which takes two
+//! milliseconds. Tests hold both against the files.
 
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+
+use sha2::{Digest, Sha256};
 
 #[path = "words.rs"]
 mod words;
@@ -20,10 +23,15 @@ const HEAD: &str = "[[signature]]\n";
 
 fn main() {
     println!("cargo::rerun-if-changed=src/classify/words.rs");
-    let mut table = "[\n".to_owned();
+    let (mut table, mut digest) = ("[\n".to_owned(), Sha256::new());
     for file in FILES {
         println!("cargo::rerun-if-changed={file}");
         let content = fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
+        // As `load::digest` does, of one file a list.
+        let length = u64::try_from(content.len()).expect("a length has 64 bits");
+        digest.update(1u64.to_be_bytes());
+        digest.update(length.to_be_bytes());
+        digest.update(&content);
         table += "&[\n";
         let places = places(&content);
         assert!(!places.is_empty(), "{file}: no line is `{}`; line ends must be those of Unix", HEAD.trim_end());
@@ -36,8 +44,11 @@ fn main() {
         table += "],\n";
     }
     table += "]\n";
+    let digest = format!("{:?}\n", &digest.finalize()[..]);
     let folder = env::var_os("OUT_DIR").expect("cargo says where to write");
-    fs::write(Path::new(&folder).join("seeds.rs"), table).expect("cargo's folder can be written to");
+    for (name, content) in [("seeds.rs", table), ("digest.rs", digest)] {
+        fs::write(Path::new(&folder).join(name), content).expect("cargo's folder can be written to");
+    }
 }
 
 /// Where the signatures of a file begin and end.

@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use ring::digest::{Context, SHA256};
 
@@ -110,7 +109,7 @@ impl Classifier {
         }
         match (<[List; 3]>::try_from(lists), <[Vec<&str>; 3]>::try_from(contents)) {
             (Ok([ftp, mail, fronts]), Ok(contents)) => {
-                Ok(Self { ftp, mail, fronts, digest: OnceLock::from(digest(contents)), memo: Memo::default() })
+                Ok(Self { ftp, mail, fronts, digest: digest(contents), memo: Memo::default() })
             }
             (Ok(_) | Err(_), _) => Err(WordlistsError::Signatures(errors)),
         }
@@ -121,15 +120,20 @@ impl Classifier {
 pub(super) fn digest(lists: [Vec<&str>; 3]) -> [u8; 32] {
     let mut hash = Context::new(&SHA256);
     for contents in lists {
-        hash.update(&contents.len().to_be_bytes());
+        hash.update(&length(contents.len()));
         for content in contents {
-            hash.update(&content.len().to_be_bytes());
+            hash.update(&length(content.len()));
             hash.update(content.as_bytes());
         }
     }
     let mut digest = [0; 32];
     digest.copy_from_slice(hash.finish().as_ref());
     digest
+}
+
+/// A length, the same on every machine.
+fn length(length: usize) -> [u8; 8] {
+    u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes()
 }
 
 /// The names in a folder that end as wordlists do. Those that begin with a dot are editors' own.

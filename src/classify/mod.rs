@@ -34,7 +34,7 @@ mod tests;
 mod text;
 mod words;
 
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 
 pub use self::check::Mistake;
 pub use self::load::WordlistsError;
@@ -57,6 +57,9 @@ pub const WORDLISTS: [(&str, &str); 3] = [
     ("wordlists/fronts.toml", include_str!("../../wordlists/fronts.toml")),
 ];
 
+/// [`Classifier::digest`] of these.
+const DIGEST: [u8; 32] = include!(concat!(env!("OUT_DIR"), "/digest.rs"));
+
 /// The wordlists of signatures.
 #[derive(Debug)]
 pub struct Classifier {
@@ -64,8 +67,7 @@ pub struct Classifier {
     mail: List,
     /// Gateways and proxies that a greeting names.
     fronts: List,
-    /// Of those that are compiled in, as few ask for it.
-    digest: OnceLock<[u8; 32]>,
+    digest: [u8; 32],
     memo: Memo,
 }
 
@@ -91,13 +93,7 @@ impl Classifier {
     pub fn builtin() -> &'static Arc<Self> {
         static BUILTIN: LazyLock<Arc<Classifier>> = LazyLock::new(|| {
             let list = |wordlist: usize| List::compiled_in(WORDLISTS[wordlist].0, wordlist);
-            Arc::new(Classifier {
-                ftp: list(0),
-                mail: list(1),
-                fronts: list(2),
-                digest: OnceLock::new(),
-                memo: Memo::default(),
-            })
+            Arc::new(Classifier { ftp: list(0), mail: list(1), fronts: list(2), digest: DIGEST, memo: Memo::default() })
         });
         &BUILTIN
     }
@@ -116,12 +112,12 @@ impl Classifier {
     pub fn new(wordlists: [(&str, &str); 3]) -> Result<Self, LoadError> {
         let digest = load::digest(wordlists.map(|(_, content)| vec![content]));
         let [ftp, mail, fronts] = wordlists.map(|(file, content)| List::load(file, content));
-        Ok(Self { ftp: ftp?, mail: mail?, fronts: fronts?, digest: OnceLock::from(digest), memo: Memo::default() })
+        Ok(Self { ftp: ftp?, mail: mail?, fronts: fronts?, digest, memo: Memo::default() })
     }
 
     /// SHA-256 over the content of the wordlists: the same names the same.
     pub fn digest(&self) -> &[u8; 32] {
-        self.digest.get_or_init(|| load::digest(WORDLISTS.map(|(_, content)| vec![content])))
+        &self.digest
     }
 
     /// Fills in what was said (`hostname`, `announced`, `software`, `banner_hash`), whether something stands in front

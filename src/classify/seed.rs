@@ -38,7 +38,14 @@ impl Seed {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Classifier;
+    use super::super::load::digest;
     use super::*;
+
+    #[test]
+    fn the_digest_is_that_of_the_wordlists() {
+        assert_eq!(*Classifier::builtin().digest(), digest(WORDLISTS.map(|(_, content)| vec![content])));
+    }
 
     #[test]
     fn the_table_says_what_the_wordlists_say() {
