@@ -88,7 +88,7 @@ impl Overview {
             }
         }
         let mut sightings: BTreeMap<Reach, BTreeMap<IpAddr, u64>> = BTreeMap::new();
-        for (host, state) in sweep.hosts.sorted() {
+        for (host, state) in sweep.hosts.iter() {
             if let Some((hash, ports)) = state.alike() {
                 let words = state.greeting().map(str::to_owned);
                 overview.on_each_port.insert(host, Greeting { hash, ports, addresses: 1, words });

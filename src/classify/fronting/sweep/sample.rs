@@ -54,9 +54,14 @@ impl<K: Copy + Ord + Hash + Into<u128>, V: Default> Sample<K, V> {
         self.left_out.is_none_or(|bound| rank(key.into()) < bound)
     }
 
+    /// All that is kept, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
+        self.kept.iter().map(|(key, value)| (*key, value))
+    }
+
     /// All that is kept, in the order of keys.
     pub(super) fn sorted(&self) -> Vec<(K, &V)> {
-        let mut all: Vec<_> = self.kept.iter().map(|(key, value)| (*key, value)).collect();
+        let mut all: Vec<_> = self.iter().collect();
         all.sort_unstable_by_key(|(key, _)| *key);
         all
     }
