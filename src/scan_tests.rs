@@ -8,8 +8,14 @@ use tokio::time::{Instant, advance, sleep};
 
 #[path = "scan/again_tests.rs"]
 mod again;
+#[path = "scan/canary_tests.rs"]
+mod canary;
+#[path = "scan/cost_tests.rs"]
+mod cost;
 #[path = "scan/further_tests.rs"]
 mod further;
+#[path = "scan/machine_tests.rs"]
+mod machine;
 
 use super::*;
 use crate::config::{Config, Depth, Leave};
@@ -383,188 +389,6 @@ async fn who_is_busy_is_tried_again_later() {
     assert_eq!(rows.stats().done(), 1);
 }
 
-/// More slots than descriptors: fewer are used, and no endpoint is lost to it.
-#[tokio::test(start_paused = true)]
-async fn a_machine_that_runs_out_is_used_less() {
-    let network = Scripted::everywhere(greets_after(0.5));
-    network.set_descriptors(20);
-    let mut rows = Setting { words: "10.0.0.0/22", slots: 256, ..Setting::default() }.scan(&network);
-    let mut notices = rows.notices().unwrap();
-    let outcomes: Vec<_> = rows.by_ref().map(|row| row.outcome).collect().await;
-    assert_eq!(outcomes.len(), 1024);
-    assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Greeted));
-    let told = notices.try_recv().unwrap().to_string();
-    assert!(told.contains("EMFILE"), "{told}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_uplink_that_is_lost_is_waited_for() {
-    let network = Scripted::everywhere(greets_after(0.1));
-    let mut rows = Setting { words: "10.0.0.0/24", ..Setting::default() }.scan(&network);
-    let mut notices = rows.notices().unwrap();
-    rows.next().await.unwrap();
-    network.set_offline(true);
-    sleep(Duration::from_secs(3600)).await;
-    let dialled = network.dialled().len();
-    assert!(dialled < 64, "nothing is begun meanwhile: {dialled}");
-    network.set_offline(false);
-    let outcomes: Vec<_> = rows.by_ref().map(|row| row.outcome).collect().await;
-    assert_eq!(outcomes.len(), 255);
-    assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Greeted));
-    assert!(matches!(notices.try_recv(), Ok(Notice::NoRoute { .. })));
-    assert!(matches!(notices.try_recv(), Ok(Notice::RouteAgain)));
-}
-
-/// What is lost for good, as an address that went with its link, does not hold up what is not.
-#[tokio::test(start_paused = true)]
-async fn one_of_two_uplinks_is_not_waited_for_without_end() {
-    let network = Scripted::everywhere(greets_after(0.1));
-    let mut rows = Setting { words: "10.0.0.0/27 2001:db8::/123", ..Setting::default() }.scan(&network);
-    let mut notices = rows.notices().unwrap();
-    let is_v6 = |row: &Observation| row.ip.unwrap().is_ipv6();
-    let (mut v4, mut v6) = (0, 0);
-    while v4 == 0 || v6 == 0 {
-        let row = rows.next().await.unwrap();
-        *(if is_v6(&row) { &mut v6 } else { &mut v4 }) += 1;
-        assert_eq!(row.outcome, Outcome::Greeted);
-        // So often an address is remembered.
-        sleep(Duration::from_millis(150)).await;
-    }
-    network.set_offline_v6(true);
-    let begun = Instant::now();
-    let rest: Vec<_> = rows.by_ref().collect().await;
-    assert!((Duration::from_secs(600)..Duration::from_secs(700)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
-    assert_eq!(rest.len() + v4 + v6, 64);
-    let others = rest.iter().filter(|row| row.outcome != Outcome::Greeted);
-    let others: Vec<_> = others.map(|row| (is_v6(row), row.outcome)).collect();
-    assert!(!others.is_empty() && others.iter().all(|other| *other == (true, Outcome::LocalError)), "{others:?}");
-    let told: Vec<_> = std::iter::from_fn(|| notices.try_recv().ok()).collect();
-    assert!(matches!(told[..], [Notice::NoRoute { .. }, Notice::NoRouteLeft { .. }]), "{told:?}");
-}
-
-/// A route that never was there is no lost uplink: three tries, and the truth.
-#[tokio::test(start_paused = true)]
-async fn no_route_is_written_as_ours_after_three_tries() {
-    let network = Scripted::everywhere(answers(Connect::NoRoute));
-    let rows: Vec<_> = scan(&network, "10.0.0.1", 1).collect().await;
-    assert_eq!((rows[0].outcome, rows[0].attempts), (Outcome::LocalError, 3));
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_was_missed_while_the_machine_slept_is_asked_again() {
-    let network = Scripted::everywhere(answers(Connect::Dark));
-    let mut rows = Setting { all: true, ..Setting::default() }.scan(&network);
-    sleep(Duration::from_secs(2)).await;
-    network.sleep(Duration::from_secs(3600));
-    network.set_peer("10.0.0.1:21".parse().unwrap(), greets_after(0.0));
-    let row = rows.next().await.unwrap();
-    assert_eq!((row.outcome, row.attempts), (Outcome::Greeted, 2));
-    assert!(matches!(rows.notices().unwrap().try_recv(), Ok(Notice::Slept)));
-}
-
-/// What sends us away is an answer all the same, where there was none before.
-#[tokio::test(start_paused = true)]
-async fn an_answer_that_sends_us_away_counts_for_more_than_none() {
-    let network = Scripted::everywhere(answers(Connect::Dark));
-    let mut rows = scan(&network, "10.0.0.1", 1);
-    sleep(Duration::from_secs(2)).await;
-    network.sleep(Duration::from_secs(3600));
-    let busy =
-        Script { steps: vec![Step::Send("421 too many connections\r\n".into()), Step::Fin], ..Script::default() };
-    network.set_peer("10.0.0.1:21".parse().unwrap(), busy);
-    let row = rows.next().await.unwrap();
-    assert_eq!((row.outcome, row.code, row.attempts), (Outcome::Greeted, Some(421), 2));
-    assert!(rows.next().await.is_none());
-    assert!(!rows.stats().slowed().slowest.is_empty(), "the network is gone easier about");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_was_under_way_while_we_stood_still_is_asked_again() {
-    let network = Scripted::everywhere(greets_after(2.0));
-    let mut rows = scan(&network, "10.0.0.1", 1);
-    sleep(Duration::from_secs(1)).await;
-    advance(Duration::from_secs(60)).await;
-    let row = rows.next().await.unwrap();
-    let heard_after = row.greeting_after.unwrap();
-    assert_eq!((row.outcome, row.attempts, heard_after), (Outcome::Greeted, 2, Duration::from_secs(2)));
-    let told = rows.notices().unwrap().try_recv().unwrap();
-    assert!(matches!(told, Notice::StoodStill { length } if length.as_secs() >= 59), "{told:?}");
-}
-
-/// No verdict comes of a machine that is never there to listen; an answer is one, and so is the silence of a peer that need
-/// not have waited for us.
-#[tokio::test(start_paused = true)]
-async fn what_is_never_heard_in_peace_is_not_done() {
-    let closes = || Script { steps: vec![Step::Wait(3.0), Step::Fin], ..Script::default() };
-    let table = [
-        (false, closes(), Outcome::LocalError, 3),
-        (false, answers(Connect::Dark), Outcome::Timeout, 2),
-        (false, greets_after(3.0), Outcome::Greeted, 2),
-        (true, closes(), Outcome::LocalError, 3),
-        (true, answers(Connect::Dark), Outcome::LocalError, 3),
-        (true, greets_after(3.0), Outcome::Greeted, 2),
-    ];
-    for (sleeps, script, outcome, attempts) in table {
-        let network = Scripted::everywhere(script);
-        let mut rows = Setting { all: true, ..Setting::default() }.scan(&network);
-        let befall = async {
-            loop {
-                sleep(Duration::from_secs(1)).await;
-                if sleeps {
-                    network.sleep(Duration::from_secs(10));
-                } else {
-                    advance(Duration::from_secs(10)).await;
-                }
-            }
-        };
-        let row = tokio::select! {
-            row = rows.next() => row.unwrap(),
-            () = befall => unreachable!(),
-        };
-        assert_eq!((row.outcome, row.attempts), (outcome, attempts), "{sleeps}: {:?}", row.detail);
-    }
-}
-
-fn canary(address: &str) -> Canary {
-    Canary { address: address.parse().unwrap(), service: Service::Ftp }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_canary_that_falls_silent_stops_the_scan_until_it_answers() {
-    let network = Scripted::everywhere(greets_after(1.0));
-    let address = "10.9.9.9:21";
-    let mut rows =
-        Setting { words: "10.0.0.0/24", canaries: vec![canary(address)], ..Setting::default() }.scan(&network);
-    let mut notices = rows.notices().unwrap();
-    sleep(Duration::from_secs(5)).await;
-    network.set_peer(address.parse().unwrap(), answers(Connect::Refused));
-    sleep(Duration::from_secs(60)).await;
-    let begun = network.dialled().iter().filter(|to| to.to_string() != address).count();
-    sleep(Duration::from_secs(600)).await;
-    assert_eq!(network.dialled().iter().filter(|to| to.to_string() != address).count(), begun, "nothing is begun");
-    network.set_peer(address.parse().unwrap(), greets_after(0.0));
-    assert_eq!(rows.by_ref().count().await, 256, "a canary has no row");
-    assert!(matches!(notices.try_recv(), Ok(Notice::CanarySilent { .. })));
-    assert!(matches!(notices.try_recv(), Ok(Notice::CanaryAnswers)));
-    let (hailed, failed) = rows.stats().canaries();
-    assert!(
-        failed == 1 && hailed > 2,
-        "{hailed} hailed, {failed} failed: what comes of it while all waits is not counted"
-    );
-}
-
-/// A host that is always busy with targets has room for its canary all the same.
-#[tokio::test(start_paused = true)]
-async fn a_canary_among_the_targets_has_its_turn() {
-    let network = Scripted::everywhere(greets_after(1.0));
-    let words = "10.0.0.1:1000-1199=ftp";
-    let mut rows = Setting { words, canaries: vec![canary("10.0.0.1:21")], ..Setting::default() }.scan(&network);
-    assert_eq!(rows.by_ref().count().await, 200);
-    let (hailed, failed) = rows.stats().canaries();
-    assert!(hailed > 15 && failed == 0, "every ten or eleven seconds of two hundred: {hailed}");
-    assert_eq!(network.most_open(), 1);
-}
-
 /// A resolver that never answers holds up names, and nothing else.
 #[tokio::test(start_paused = true)]
 async fn names_that_cannot_be_found_hold_up_no_addresses() {
@@ -597,16 +421,6 @@ async fn only_what_answers_speeds_a_network_up_again() {
     let (silent, greeted) = (time(answers(Connect::Refused)).await, time(greets_after(0.0)).await);
     assert!(greeted < Duration::from_secs(5), "{greeted:?}");
     assert!(silent > greeted * 4, "{silent:?} against {greeted:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_its_canary_a_scan_begins_nothing() {
-    let network = Scripted::everywhere(answers(Connect::Refused));
-    let canaries = vec![canary("10.9.9.9:21")];
-    let mut rows = Setting { words: "10.0.0.0/24", canaries, ..Setting::default() }.scan(&network);
-    assert_eq!(rows.by_ref().count().await, 0);
-    assert_eq!(network.dialled().len(), 2, "the canary, twice");
-    assert!(rows.stats().is_canary_dead());
 }
 
 /// However often a scan is broken off, and wherever: each row once, those of the addresses of a name too.
@@ -648,58 +462,4 @@ async fn a_panic_in_a_slot_comes_out_of_the_stream() {
     scan.slots.spawn(async { panic!("a defect") });
     let ended = std::panic::AssertUnwindSafe(scan.collect::<Vec<_>>()).catch_unwind().await;
     assert!(ended.is_err());
-}
-
-/// Over real sockets, a refused endpoint costs the runtime's registration of its socket, and nothing else.
-#[test]
-fn a_refused_socket_costs_the_runtime_one_allocation_and_us_none() {
-    let allocations = |words: &str| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let scan = || {
-            let mut builder = Targets::builder();
-            builder.add(words).unwrap();
-            let targets = builder.build(&Ports::parse("1=ftp").unwrap(), Family::Any).unwrap();
-            let config = Config { concurrency: NonZeroUsize::new(32), ..Config::default() };
-            Scan::builder().targets(targets).config(config).build().unwrap()
-        };
-        let count = |scan: Scan| runtime.block_on(async { scan.run().count().await });
-        count(scan());
-        let scan = scan();
-        allocation_counter::measure(|| assert_eq!(count(scan), 0, "nothing listens on port 1")).count_total
-    };
-    let few = allocations("127.0.0.0/25");
-    let many = allocations("127.0.0.0/20");
-    // The runtime frees registrations sixteen at a time from a list that grows anew: an eighth of an allocation each.
-    let runtimes_own = (4096 - 128) * 5 / 4;
-    assert!(many - few < runtimes_own, "{few} for 128 endpoints, {many} for 4096");
-}
-
-/// What a slot is at takes its memory from the start, thousands of times. How it is laid out is the compiler's: 992 bytes, of which 920 over the real network, by
-/// Rust 1.95, and what another one may add is no defect.
-#[test]
-fn a_slot_is_small() {
-    let (run, _) = Setting::default().run(&Scripted::default());
-    let (rows, _) = mpsc::channel(1);
-    let size = size_of_val(&Arc::new(run).slot(rows));
-    assert!(size < 1024, "{size} bytes");
-}
-
-/// Memory of our own that one endpoint costs: none, where nothing answers.
-#[test]
-fn refused_and_dark_endpoints_cost_no_allocation() {
-    let allocations = |script: &Script, words: &str| {
-        let network = Scripted::everywhere(script.clone());
-        network.forget_dialled();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        let count = || runtime.block_on(async { assert_eq!(scan(&network, words, 32).count().await, 0) });
-        count();
-        allocation_counter::measure(count).count_total
-    };
-    for connect in [Connect::Refused, Connect::Dark] {
-        let script = answers(connect);
-        let few = allocations(&script, "10.0.0.0/25");
-        let many = allocations(&script, "10.0.0.0/20");
-        assert!(few >= 32, "the counter counts: each slot is a task, {few}");
-        assert!(many <= few + 32, "{connect:?}: {few} for 128 endpoints, {many} for 4096");
-    }
 }
