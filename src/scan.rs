@@ -223,10 +223,13 @@ impl<N: Network> Run<N> {
             }
         }
         drop((self, rows));
+        let mut panic = None;
         while let Some(ended) = open.join_next().await {
-            if let Some(panic) = ended.err().filter(JoinError::is_panic) {
-                resume_unwind(panic.into_panic());
-            }
+            panic = panic.or(ended.err().filter(JoinError::is_panic));
+        }
+        // The others have gone on to the end.
+        if let Some(panic) = panic {
+            resume_unwind(panic.into_panic());
         }
     }
 

@@ -1,4 +1,5 @@
-//! Rows to nowhere, in each format: how many one core writes in a second that it has for itself. The bench `micro` has more kinds of them.
+//! Rows to nowhere, in each format: how many one core writes in a second that it has for itself. The bench `micro` has
+//! more kinds of them.
 
 use std::io;
 use std::time::Duration;

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use super::Family;
 use crate::observation::{Announced, Observation, Software};
 
-/// Greetings that are kept at most: more than come again and again in a scan, in a megabyte or less.
+/// Greetings that are kept at most: more than come again and again in a scan, in a megabyte or two.
 const PLACES: usize = 1024;
 
 /// Who says more than this seldom says it twice.

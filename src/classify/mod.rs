@@ -1,8 +1,9 @@
 //! What an observation means: signatures to software, rules to findings.
 //!
 //! Plain functions over the bytes of a greeting: no sockets, no clock, no state but the compiled wordlists, and what
-//! greetings said that came before in the same words, which changes no answer. A greeting that names nothing stays unnamed, since a wrong name costs an auditor more than none; how sure a name is stands in
-//! its confidence. Only what the server says is told here, and a server can lie.
+//! greetings said that came before in the same words, which changes no answer. A greeting that names nothing stays
+//! unnamed, since a wrong name costs an auditor more than none; how sure a name is stands in its confidence. Only what the
+//! server says is told here, and a server can lie.
 //!
 //! ```text
 //! bytes ─► text ──► list ─► signature ─► software, host

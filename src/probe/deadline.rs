@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
+use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -31,7 +32,8 @@ pin_project! {
     enum Clock {
         // Most that is waited for is there already, and needs no timer.
         Stands { deadline: Instant },
-        Runs { #[pin] sleep: Sleep },
+        // Whoever is heard without a pause uses up what a task may do at a time, and must not keep the time from being seen.
+        Runs { #[pin] sleep: Unconstrained<Sleep> },
         // The deadline is over; this comes back once the sockets have been looked at.
         Looks { looked: Pin<Box<dyn Future<Output = ()> + Send>> },
     }
@@ -47,7 +49,7 @@ impl<F: Future + Unpin> Future for By<F> {
         }
         loop {
             let next = match this.clock.as_mut().project() {
-                ClockView::Stands { deadline } => Clock::Runs { sleep: sleep_until(*deadline) },
+                ClockView::Stands { deadline } => Clock::Runs { sleep: unconstrained(sleep_until(*deadline)) },
                 ClockView::Runs { sleep } => {
                     ready!(sleep.poll(cx));
                     Clock::Looks { looked: Box::pin(yield_now()) }
@@ -59,5 +61,37 @@ impl<F: Future + Unpin> Future for By<F> {
             };
             this.clock.set(next);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use tokio::task::coop::poll_proceed;
+
+    use super::*;
+
+    /// As a loop over a peer that never stops talking.
+    fn has_always_more(cx: &mut Context<'_>) -> Poll<()> {
+        while let Poll::Ready(turn) = poll_proceed(cx) {
+            turn.made_progress();
+        }
+        Poll::Pending
+    }
+
+    #[tokio::test]
+    async fn who_talks_without_a_pause_meets_the_deadline() {
+        let talk = tokio::spawn(by(Instant::now() + Duration::from_millis(20), poll_fn(has_always_more)));
+        assert_eq!(talk.await.unwrap(), Err(Elapsed));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_there_at_the_deadline_has_come() {
+        let begun = Instant::now();
+        let late = poll_fn(|_| if begun.elapsed() < Duration::from_secs(1) { Poll::Pending } else { Poll::Ready(7) });
+        assert_eq!(by(begun + Duration::from_secs(1), late).await, Ok(7));
+        assert_eq!(by(Instant::now(), poll_fn(|_| Poll::<()>::Pending)).await, Err(Elapsed));
     }
 }

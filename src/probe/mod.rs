@@ -366,7 +366,7 @@ fn write_down<S: Stream>(ended: Ended, begun: Instant, peer: &mut Peer<S>, obser
     }
 }
 
-/// Listens until the greeting is complete or cannot become so.
+/// Listens until the greeting is complete or cannot become so; then for the rest of a line that is none.
 async fn listen<S: Stream>(peer: &mut Peer<S>, wait: &mut Wait<'_>) -> Ended {
     let mut greeting = GreetingReader::default();
     // What was said in place of a handshake.

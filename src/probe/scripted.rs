@@ -66,6 +66,8 @@ pub(crate) enum Connect {
     /// No descriptor is free at the first two tries.
     ExhaustedTwice,
     NoRoute,
+    /// We have a defect.
+    Panics,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -288,6 +290,7 @@ impl Scripted {
             Connect::NoRoute => {
                 return Err(Failure::Local(io::Error::from_raw_os_error(nix::libc::ENETUNREACH)));
             }
+            Connect::Panics => panic!("a defect"),
         }
         let (ours, theirs) = duplex(256 * 1024);
         let reset = Arc::new(AtomicBool::new(false));

@@ -26,8 +26,8 @@ fn a_refused_socket_costs_the_runtime_one_allocation_and_us_none() {
     assert!(many - few < runtimes_own, "{few} for 128 endpoints, {many} for 4096");
 }
 
-/// What a slot is at takes its memory from the start, thousands of times. How it is laid out is the compiler's: 992 bytes, of which 920 over the real network, by
-/// Rust 1.95, and what another one may add is no defect.
+/// What a slot is at takes its memory from the start, thousands of times. How it is laid out is the compiler's: 992 bytes by
+/// Rust 1.95, 920 over the real network, and what another one may add is no defect.
 #[test]
 fn a_slot_is_small() {
     let (run, _) = Setting::default().run(&Scripted::default());
@@ -36,7 +36,8 @@ fn a_slot_is_small() {
     assert!(size < 1024, "{size} bytes");
 }
 
-/// Memory of our own that one endpoint costs: none, where nothing answers.
+/// Memory of our own that one endpoint costs: none, where nothing answers. (Over the real network a deadline that passes
+/// costs a few bytes.)
 #[test]
 fn refused_and_dark_endpoints_cost_no_allocation() {
     let allocations = |script: &Script, words: &str| {

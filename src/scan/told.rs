@@ -25,6 +25,8 @@ pub(super) struct Told<N: Network> {
     task: Task,
     row: Box<Observation>,
     parting: Option<Parting<N::Stream>>,
+    /// Whether it was probed just now.
+    is_new: bool,
 }
 
 impl<N: Network> Run<N> {
@@ -37,7 +39,7 @@ impl<N: Network> Run<N> {
         let Some(probed) = probed else {
             // A request to stop came before its turn. It stays undone, unless there is a row of before.
             let row = task.earlier.take()?;
-            return Some(Left::Row(Told { underway, task, row, parting: None }));
+            return Some(Left::Row(Told { underway, task, row, parting: None, is_new: false }));
         };
         let Fate::Final(task) = self.try_again(probed.again(), probed.attempts(), task) else { return None };
         let is_nothing = matches!(probed, Probed::Nothing(_)) && task.earlier.is_none() && !task.put_back;
@@ -66,14 +68,13 @@ impl<N: Network> Run<N> {
         if let Some(earlier) = task.earlier.take() {
             row = later(earlier, row);
         }
-        Told { underway, task, row, parting }
+        Told { underway, task, row, parting, is_new: true }
     }
 
     /// Finishes and hands on a row for which nothing has to be waited; gives back what else there is.
     pub(super) fn at_once(&self, left: Left<N>, rows: &Rows) -> Option<Left<N>> {
         let Left::Row(told) = &left else { return Some(left) };
-        let waits =
-            told.parting.is_some() || self.is_to_be_left_alone(told) || self.settings.further.is_worth_it(&told.row);
+        let waits = told.parting.is_some() || self.is_to_be_left_alone(told) || self.is_worth_more(told);
         match (rows.try_reserve(), left) {
             (Ok(room), Left::Row(told)) if !waits => {
                 let ticket = told.task.ticket;
@@ -88,15 +89,17 @@ impl<N: Network> Run<N> {
 
     /// Does what is left to be done.
     pub(super) async fn conclude(&self, left: Left<N>, rows: &Rows) -> Result<(), Unwanted> {
-        let Told { underway, task, mut row, mut parting } = match left {
-            Left::Row(told) if self.is_to_be_left_alone(&told) => {
-                self.leave_alone(told).await;
-                return Ok(());
-            }
+        let told = match left {
             Left::Row(told) => told,
             Left::Name(underway, named) => return Box::pin(self.resolve(underway, named, rows)).await,
         };
-        if self.settings.further.is_worth_it(&row) {
+        if self.is_to_be_left_alone(&told) {
+            self.leave_alone(told).await;
+            return Ok(());
+        }
+        let looks_further = self.is_worth_more(&told);
+        let Told { underway, task, mut row, mut parting, .. } = told;
+        if looks_further {
             Box::pin(self.look_further(&task.place, &mut row, parting.take())).await;
         }
         // The peer's second runs on while a slow consumer makes us wait.
@@ -115,9 +118,14 @@ impl<N: Network> Run<N> {
         is_busy && told.task.busy < self.settings.retry_busy && !self.agenda().stop().is_asked()
     }
 
+    /// Whether there is more to be seen of it than one probe shows. Of what comes after a request to stop there is not.
+    fn is_worth_more(&self, told: &Told<N>) -> bool {
+        told.is_new && self.settings.further.is_worth_it(&told.row)
+    }
+
     /// Puts a server that is busy where it waits to be tried again.
     async fn leave_alone(&self, told: Told<N>) {
-        let Told { underway, task, row, parting } = told;
+        let Told { underway, task, row, parting, .. } = told;
         if let Some(parting) = parting {
             parting.see_out().await;
         }
