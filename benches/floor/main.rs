@@ -100,7 +100,7 @@ struct Options {
     /// Processes of peers
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     servers: u32,
-    /// What the peers greet with
+    /// What the peers greet with; # stands for a number that is another each time
     #[arg(long, default_value = GREETING)]
     greeting: String,
     /// Another hailer than the one built with the bench

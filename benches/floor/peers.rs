@@ -9,6 +9,7 @@
 //!
 //! Limits: one greeting, no dialogue but QUIT, and no deadline for a client.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::io::{self, Read, Write};
@@ -24,6 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::range::Range;
 use crate::{Role, role};
+
+/// What stands for a number in a greeting.
+const NUMBER: char = '#';
 
 const FAREWELL: &[u8] = b"221 Goodbye.\r\n";
 
@@ -88,6 +92,7 @@ pub(crate) fn serve(job: &Job) -> Result<(), Box<dyn Error>> {
         epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
         sockets: Vec::new(),
         late: job.late,
+        greeting: Greeting { words: format!("{}\r\n", job.greeting), number: job.share.into(), step: job.of.into() },
         waiting: VecDeque::new(),
     };
     let life = io::stdin();
@@ -101,10 +106,9 @@ pub(crate) fn serve(job: &Job) -> Result<(), Box<dyn Error>> {
     io::stdout().write_all(&[READY])?;
     io::stdout().flush()?;
 
-    let greeting = format!("{}\r\n", job.greeting);
     let mut events = vec![EpollEvent::empty(); BATCH];
     loop {
-        server.greet_who_waits(greeting.as_bytes())?;
+        server.greet_who_waits()?;
         let ready = match server.epoll.wait(&mut events, server.patience()?) {
             Err(Errno::EINTR) => continue,
             ready => ready?,
@@ -114,7 +118,7 @@ pub(crate) fn serve(job: &Job) -> Result<(), Box<dyn Error>> {
             if fd == life.as_raw_fd() {
                 return Ok(());
             }
-            server.advance(fd, greeting.as_bytes())?;
+            server.advance(fd)?;
         }
     }
 }
@@ -124,8 +128,27 @@ struct Server {
     epoll: Epoll,
     sockets: Vec<Option<Socket>>,
     late: Duration,
+    greeting: Greeting,
     /// Who is to be greeted when. Nobody listens to them before.
     waiting: VecDeque<(Instant, TcpStream)>,
+}
+
+/// What is said to one after the other.
+struct Greeting {
+    words: String,
+    /// Of no other process.
+    number: u64,
+    step: u64,
+}
+
+impl Greeting {
+    fn next(&mut self) -> Cow<'_, [u8]> {
+        if !self.words.contains(NUMBER) {
+            return Cow::Borrowed(self.words.as_bytes());
+        }
+        self.number += self.step;
+        Cow::Owned(self.words.replace(NUMBER, &self.number.to_string()).into_bytes())
+    }
 }
 
 enum Socket {
@@ -152,7 +175,7 @@ impl Server {
         Ok(())
     }
 
-    fn advance(&mut self, fd: RawFd, greeting: &[u8]) -> Result<(), Box<dyn Error>> {
+    fn advance(&mut self, fd: RawFd) -> Result<(), Box<dyn Error>> {
         let index = usize::try_from(fd)?;
         match self.sockets.get(index).and_then(Option::as_ref) {
             Some(Socket::Listener(listener)) => {
@@ -160,7 +183,7 @@ impl Server {
                 if let Ok((stream, _)) = listener.accept() {
                     if !self.late.is_zero() {
                         self.waiting.push_back((Instant::now() + self.late, stream));
-                    } else if say(&stream, greeting) {
+                    } else if say(&stream, &self.greeting.next()) {
                         self.keep(Socket::Client(stream))?;
                     }
                 }
@@ -172,11 +195,11 @@ impl Server {
         Ok(())
     }
 
-    fn greet_who_waits(&mut self, greeting: &[u8]) -> Result<(), Box<dyn Error>> {
+    fn greet_who_waits(&mut self) -> Result<(), Box<dyn Error>> {
         while self.waiting.front().is_some_and(|(due, _)| *due <= Instant::now())
             && let Some((_, stream)) = self.waiting.pop_front()
         {
-            if say(&stream, greeting) {
+            if say(&stream, &self.greeting.next()) {
                 self.keep(Socket::Client(stream))?;
             }
         }

@@ -85,8 +85,8 @@ fn classify(bencher: Bencher) {
     });
 }
 
-/// All that a row costs after its greeting: classified, and written as NDJSON. Those that servers say most, each from an
-/// address of its own; what a scan does on the network is not in it.
+/// All that a row costs after its greeting: classified, and written as NDJSON. Those that servers say most, which are read
+/// but once; what a scan does on the network is not in it.
 #[divan::bench]
 fn classify_and_write(bencher: Bencher) {
     let classifier = Classifier::builtin();
