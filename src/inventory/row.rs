@@ -132,14 +132,16 @@ impl Row {
         self.cells.iter().map(|(key, cell)| (key, cell))
     }
 
-    /// What stands in a column, as CSV has it but without quotes and guard.
+    /// What stands in a column, as CSV has it but without quotes and guard. What is empty, also a list of others', is absent:
+    /// CSV cannot tell them apart.
     pub fn text(&self, column: Column) -> Option<Cow<'_, str>> {
-        self.cell(column).map(as_text)
+        self.cell(column).map(as_text).filter(|text| !text.is_empty())
     }
 
     /// The same of a column that the schema does not have.
     pub fn other(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.others().find(|(other, _)| *other == name).map(|(_, cell)| as_text(cell))
+        let (_, cell) = self.others().find(|(other, _)| *other == name)?;
+        Some(as_text(cell)).filter(|text| !text.is_empty())
     }
 
     /// What stands in columns that the schema does not have.
