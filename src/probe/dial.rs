@@ -128,14 +128,15 @@ impl<N: Network> Prober<N> {
                     return None;
                 }
                 let (time, begun) = (SystemTime::now(), Instant::now());
-                // The system sends SYNs as long as the socket is there, so that our deadline ends them. TCP_USER_TIMEOUT would end them
-                // as well, 10 to 60 ms later, and would have to be taken back on what stands; TCP_SYNCNT does not count the first
-                // four where Linux (6.5) sends them a second apart. Neither is worth its system call.
+                // The system sends SYNs as long as the socket is there, so that our deadline ends them. TCP_USER_TIMEOUT would
+                // end them as well, 10 to 60 ms later, and would have to be taken back on what stands; TCP_SYNCNT does not count
+                // the first four where Linux (6.5) sends them a second apart. Neither is worth its system call.
                 let allowance = self.agenda.stats().patience().allow(to, purpose.turn != Turn::First);
                 let how = How {
                     deadline: begun + allowance.length,
                     nodelay: purpose.may_be_secured,
-                    // A permit is to be given back as soon as it stands, and what was reached first is what a lost link is told by.
+                    // A permit is to be given back as soon as it stands, and what was reached first is what a lost link is told
+                    // by.
                     listens: purpose.listens && permit.is_none() && self.uplink.knows_any(),
                 };
                 let tried = self.network.connect(to, how).await;
