@@ -2,7 +2,8 @@
 //!
 //! Reply codes are taken off the lines that carry them, blanks off both ends of every line, and the lines are joined by
 //! `\n`, so that a signature need not care how a reply was framed (RFC 959 §4.2, RFC 5321 §4.2): a line ends with CRLF,
-//! LF or CR, and what telnet negotiates first (RFC 854) is passed over. Bytes that are not UTF-8 are read as Latin-1.
+//! LF or CR, and what telnet negotiates first (RFC 854) is passed over. So is a preliminary reply (`120 ready in 5
+//! minutes`, RFC 959 §5.4), unless the one after it has no words. Bytes that are not UTF-8 are read as Latin-1.
 //! Whether the reply is complete or well formed is decided elsewhere; nothing here fails.
 //!
 //! **Only the first 8 KiB are read**, a hundred lines, so that no greeting costs more than its length, however many
@@ -95,15 +96,21 @@ fn unframe(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(strip(text, code(text)));
     }
     let mut whole = String::with_capacity(text.len());
-    // The reply that a line belongs to: a preliminary one (RFC 959 §5.4) is followed by another, of another code.
-    let mut reply = None;
+    // The reply that a line belongs to, and whether a preliminary one has ended.
+    let (mut reply, mut is_begun_anew) = (None, false);
     for line in lines(text) {
+        reply = reply.or_else(|| code(line));
+        let words = strip(line, reply);
+        if is_begun_anew && !words.is_empty() {
+            whole.clear();
+            is_begun_anew = false;
+        }
         if !whole.is_empty() {
             whole.push('\n');
         }
-        reply = reply.or_else(|| code(line));
-        whole.push_str(strip(line, reply));
+        whole.push_str(words);
         if ends(line, reply) {
+            is_begun_anew |= reply.is_some_and(|code| code.starts_with('1'));
             reply = None;
         }
     }
@@ -147,8 +154,13 @@ mod tests {
             (b"220-a\n220-b \t\n220 c\n", "a\nb\nc"),
             (b"220-a\r\n  b\r\n404 files\r\n220 c\r\n", "a\nb\n404 files\nc"),
             (b"220-\r\n220-\r\n220 c\r\n", "c"),
-            (b"120 soon\r\n220 a\r\n", "soon\na"),
-            (b"120-soon\r\n220 files\r\n120 \r\n220-a\r\n220 b\r\n", "soon\n220 files\n\na\nb"),
+            (b"120 soon\r\n220 a\r\n", "a"),
+            (b"120-soon\r\n220 files\r\n120 \r\n220-a\r\n220 b\r\n", "a\nb"),
+            (b"120 soon\r\n120 sooner\r\n220-\r\n220 a\r\n", "a"),
+            (b"120 soon\r\n220 \r\n", "soon"),
+            (b"120 soon\r\n", "soon"),
+            (b"120 soon\r\n2", "2"),
+            (b"220 a\r\n120 soon\r\n", "a\nsoon"),
             (b"220-a\r\n220-\r\n220 c\r\n", "a\n\nc"),
             (b"no code at all\r\n", "no code at all"),
             (b"2200 is a year\r\n", "2200 is a year"),

@@ -64,8 +64,24 @@ fn framed(text: &str, code: &str, trailing: &str, end: &str) -> String {
     lines.collect()
 }
 
-/// What may come before a reply: telnet's options, a byte order mark, blanks.
-const BEFORE: [&[u8]; 6] = [b"", b"\xff\xfb\x01", b"\xff\xfd\x22\xff\xf1", b"\xef\xbb\xbf", b"\r\n", b" "];
+/// What may come before a reply: telnet's options, a byte order mark, blanks, a preliminary reply.
+const BEFORE: [&[u8]; 7] =
+    [b"", b"\xff\xfb\x01", b"\xff\xfd\x22\xff\xf1", b"\xef\xbb\xbf", b"\r\n", b" ", b"120 soon\r\n"];
+
+/// RFC 959 §5.4: `120`, then `220`.
+#[test]
+fn what_a_preliminary_reply_says_changes_no_name() {
+    let classifier = Classifier::builtin();
+    let greetings = classifier.ftp.signatures().filter(|signature| signature.said == Said::Greeting);
+    let mut count = 0;
+    for example in greetings.flat_map(|signature| &signature.examples) {
+        let late = format!("120 Service ready in 1 minute.\r\n{}", example.greeting);
+        let name = |greeting: &str| classifier.name(Service::Ftp, greeting.as_bytes());
+        assert_eq!(name(&late), name(&example.greeting), "{}", example.greeting);
+        count += 1;
+    }
+    assert!(count > 100);
+}
 
 proptest! {
     #[test]
