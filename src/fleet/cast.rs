@@ -1,4 +1,4 @@
-//! Who plays which part: from seed, address and port alone to what an endpoint does and what is true of it.
+//! Who plays which part: from seed, place in the fleet and port alone to what an endpoint does and what is true of it.
 //!
 //! [`cast`] is a pure function. A part is told twice over, as a [`Script`] for the stage and as an [`Answer`] for the
 //! judge; both stand side by side here, so that what is played and what is expected cannot drift apart.
@@ -55,14 +55,14 @@ pub(super) enum End {
     Reset,
 }
 
-/// The kind of the endpoint, which is what its part begins with.
-pub(super) fn kind(seed: u64, address: SocketAddrV4, service: Service) -> Kind {
-    Kind::choose(&mut Draw::new(seed, address), service)
+/// The kind of the endpoint at that place, which is what its part begins with.
+pub(super) fn kind(seed: u64, place: SocketAddrV4, service: Service) -> Kind {
+    Kind::choose(&mut Draw::new(seed, place), service)
 }
 
-/// The part of the endpoint, whose truth is that of rows which were asked so much.
-pub(super) fn cast(seed: u64, address: SocketAddrV4, service: Service, depth: Depth) -> Part {
-    let mut draw = Draw::new(seed, address);
+/// The part of the endpoint at that place, whose truth is that of rows which were asked so much.
+pub(super) fn cast(seed: u64, place: SocketAddrV4, address: SocketAddrV4, service: Service, depth: Depth) -> Part {
+    let mut draw = Draw::new(seed, place);
     let kind = Kind::choose(&mut draw, service);
     let setting = Setting::new(address, &mut draw);
     let scenes = Stage { service, setting, draw, depth }.scenes(kind);

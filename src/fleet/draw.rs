@@ -1,4 +1,4 @@
-//! Numbers that follow from a seed and an address, so that nothing about an endpoint need be remembered.
+//! Numbers that follow from a seed and a place, so that nothing about an endpoint need be remembered.
 //!
 //! `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014): a few instructions, even
 //! enough for casting parts, and nothing more is asked of it.
@@ -10,9 +10,9 @@ use std::net::SocketAddrV4;
 pub(super) struct Draw(u64);
 
 impl Draw {
-    /// The row that belongs to an endpoint.
-    pub(super) fn new(seed: u64, address: SocketAddrV4) -> Self {
-        let place = u64::from(address.ip().to_bits()) << 16 | u64::from(address.port());
+    /// The row that belongs to the endpoint at a place.
+    pub(super) fn new(seed: u64, place: SocketAddrV4) -> Self {
+        let place = u64::from(place.ip().to_bits()) << 16 | u64::from(place.port());
         Self(mix(seed) ^ mix(place.wrapping_add(STEP)))
     }
 

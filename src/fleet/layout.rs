@@ -9,6 +9,9 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use super::Error;
 use crate::observation::Service;
 
+/// Where the first host usually is: away from 127.0.0.1, where a machine's own services are.
+pub(super) const FIRST: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 1);
+
 /// Each service has the thousand ports from here on. The thousands resemble the usual ports (21, 25, 465, 587, 990), and
 /// all lie below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 elsewhere).
 const FIRST_PORTS: [(Service, u16); 5] = [
@@ -138,6 +141,13 @@ impl Layout {
         is_ours.then_some(service)
     }
 
+    /// Where an endpoint is in the fleet, as the address that it has where the first host is at the usual place: what follows
+    /// from this is the same wherever the fleet stands.
+    pub(super) fn place(self, address: SocketAddrV4) -> SocketAddrV4 {
+        let host = address.ip().to_bits().wrapping_sub(self.first.to_bits());
+        SocketAddrV4::new(Ipv4Addr::from_bits(FIRST.to_bits().wrapping_add(host)), address.port())
+    }
+
     /// The addresses as a target of `hailer scan`.
     pub(super) fn target(self) -> String {
         let last = Ipv4Addr::from_bits(self.first.to_bits() + self.hosts - 1);
@@ -175,6 +185,19 @@ mod tests {
             assert_eq!(all.len(), 1500);
             assert!(all.iter().all(|(address, service)| layout.service_at(*address) == Some(*service)));
             assert!(all.iter().all(|(address, _)| address.ip().is_loopback()));
+        }
+    }
+
+    #[test]
+    fn a_place_is_the_same_wherever_the_fleet_stands() {
+        let places = |first: &str, spread| {
+            let layout = layout(first, 300, spread).unwrap();
+            layout.endpoints().map(|(address, _)| layout.place(address)).collect::<Vec<_>>()
+        };
+        let usual = layout("127.77.0.1", 300, Spread::Addresses).unwrap();
+        assert!(usual.endpoints().all(|(address, _)| usual.place(address) == address));
+        for spread in [Spread::Addresses, Spread::UsualPorts, Spread::Ports] {
+            assert_eq!(places("127.1.2.3", spread), places("127.200.0.250", spread));
         }
     }
 

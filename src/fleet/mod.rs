@@ -1,8 +1,8 @@
 //! A simulated fleet: thousands of FTP and mail servers on loopback addresses, and the truth about each of them.
 //!
 //! For the demo, tests and benches, and for other tools that want something to sweep. What an endpoint is follows from
-//! seed, address and port alone, so the fleet can be asked about any of them ([`Roster::truth`]) and a row be held
-//! against the answer ([`Truth::mistakes`]).
+//! seed, place in the fleet and port alone, so that it can be asked about any of them ([`Roster::truth`]) and a row be held
+//! against the answer ([`Truth::mistakes`]); and a fleet that stands elsewhere is the same fleet.
 //!
 //! ```text
 //! Config ─► Roster ─────────────► Fleet
@@ -92,8 +92,7 @@ impl Default for Config {
     fn default() -> Self {
         let spread = Spread::default();
         let first = match spread {
-            // Away from 127.0.0.1, where a machine's own services are.
-            Spread::Addresses | Spread::UsualPorts => Ipv4Addr::new(127, 77, 0, 1),
+            Spread::Addresses | Spread::UsualPorts => layout::FIRST,
             Spread::Ports => Ipv4Addr::LOCALHOST,
         };
         let (reach, pause, depth) = (Reach::default(), Duration::from_secs(6), Depth::Greeting);
@@ -181,7 +180,7 @@ impl Roster {
     }
 
     fn cast(&self, address: SocketAddrV4, service: Service) -> Part {
-        cast(self.config.seed, address, service, self.config.depth)
+        cast(self.config.seed, self.layout.place(address), address, service, self.config.depth)
     }
 
     /// How many endpoints there are, also those where nothing listens.
@@ -202,7 +201,9 @@ impl Roster {
     /// How many files are open while it is served, without connections.
     pub fn files(&self) -> u64 {
         let seed = self.config.seed;
-        self.layout.endpoints().map(|(address, service)| cast::kind(seed, address, service).files()).sum()
+        let kinds =
+            self.layout.endpoints().map(|(address, service)| cast::kind(seed, self.layout.place(address), service));
+        kinds.map(Kind::files).sum()
     }
 
     /// Brings the fleet up, on a thread of its own; when this returns every endpoint can be connected to.

@@ -186,8 +186,7 @@ fn find(roster: &Roster, kind: Kind) -> Option<Truth> {
     roster.truths().find(|truth| truth.kind == kind && !truth.service.is_implicit_tls())
 }
 
-/// A fleet with servers of all these kinds: what stands where follows from the seed and the addresses, which are others in
-/// each run.
+/// A fleet with servers of all these kinds.
 fn fleet_with(config: Config, kinds: &[Kind]) -> Fleet {
     let mut rosters = (1..).map(|seed| Roster::new(Config { seed, ..config }).unwrap());
     let has_all = |roster: &Roster| kinds.iter().all(|kind| find(roster, *kind).is_some());
