@@ -291,7 +291,7 @@ impl ScanBuilder {
         }
         let pace = pace(&config, public > 0);
         let facts = scan::Facts {
-            digest: scan_digest(&digest, seed, &config),
+            digest: scan_digest(&digest, seed, config.shard, config.all),
             seed,
             shard: config.shard,
             pace: pace.to_string(),
@@ -360,12 +360,12 @@ pub(crate) fn seed_from(digest: &[u8; 32]) -> u64 {
 
 /// Which rows there are to be, in which order of starts. Not how fast, from where or how patiently: that may be changed
 /// when a scan goes on.
-fn scan_digest(targets: &[u8; 32], seed: u64, config: &Config) -> [u8; 32] {
+pub(crate) fn scan_digest(targets: &[u8; 32], seed: u64, shard: Shard, all: bool) -> [u8; 32] {
     let mut hash = Sha256::new();
     // The number is that of the way in which a position becomes an endpoint.
     hash.update(b"hailer scan 1\n");
     hash.update(targets);
-    hash.update(format!("seed {seed} shard {} all {}", config.shard, config.all));
+    hash.update(format!("seed {seed} shard {shard} all {all}"));
     hash.finalize().into()
 }
 

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! targets ─► schedule ─► probe ───────────────────────► classify ─► output
-//! what       order       connect ► (tls) ► greeting ►   software    csv, ndjson, text
+//! what       order       connect ► (tls) ► greeting ►   software    csv, ndjson, xlsx, text
 //!                        (dialogue) ► farewell          findings
 //!            └────────── scan.rs drives them; an Observation is what they hand on ──────┘
 //! ```

@@ -1,6 +1,7 @@
 //! The manifest: what a finished scan was and what came of it, for whoever has to prove it later.
 
 mod middlebox;
+pub mod scope;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -13,12 +14,14 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
+use crate::config::scan_digest;
 use crate::output::hex;
 use crate::output::replace;
-use crate::schedule::{Learnt, Slowed};
+use crate::schedule::{Learnt, Shard, ShardError, Slowed};
 use crate::stats::Stats;
 
 pub use self::middlebox::{Middlebox, Middleboxes, Share};
+pub use self::scope::Scope;
 pub use self::settings::Settings;
 
 /// What a finished scan was and what came of it.
@@ -27,6 +30,9 @@ pub struct Manifest {
     /// The way in which this is written.
     #[serde(rename = "hailer_manifest")]
     pub version: u32,
+    /// The version of the schema of its rows: [`crate::output::schema::SCHEMA_VERSION`]; 0 from before there was one.
+    #[serde(default)]
+    pub schema_version: u32,
     /// The program.
     pub hailer: String,
     /// The command line, over all runs.
@@ -49,6 +55,15 @@ pub struct Manifest {
     pub targets_digest: String,
     /// The settings of the last run.
     pub configuration: Settings,
+    /// What was asked, by all shards together; earlier versions did not tell.
+    #[serde(default)]
+    pub scope: Option<Scope>,
+    /// The columns and keys that its rows have, where they were chosen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// The parts that were joined, where this is of a whole that was joined of parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined: Option<Joined>,
     /// How many endpoints there were.
     pub endpoints: Endpoints,
     /// How many probes ended how.
@@ -163,9 +178,71 @@ pub struct Output {
     pub sha256: String,
 }
 
+/// What a whole was joined of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// Each part, in the order of the shards.
+    pub parts: Vec<Part>,
+    /// The shards that are not in it, as `3/16`.
+    pub missing: Vec<String>,
+    /// The command line of a scan that made a part.
+    #[serde(default)]
+    pub command_line: Vec<String>,
+}
+
+/// A part of a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Which shard it is.
+    pub shard: String,
+    /// When its scan began.
+    pub began: String,
+    /// When its scan ended.
+    pub ended: String,
+    /// The file that its rows were read from.
+    pub output: Output,
+}
+
 impl Manifest {
     /// To be raised whenever a manifest says something else.
     pub const VERSION: u32 = 1;
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is none that this version knows.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let invalid = |words: String| io::Error::new(io::ErrorKind::InvalidData, words);
+        let manifest: Self =
+            serde_json::from_slice(&std::fs::read(path)?).map_err(|cause| invalid(cause.to_string()))?;
+        if manifest.version > Self::VERSION {
+            let (found, known) = (manifest.version, Self::VERSION);
+            return Err(invalid(format!("it is of version {found}, and this hailer knows up to {known}")));
+        }
+        Ok(manifest)
+    }
+
+    /// The command line of a scan: its own, or where it is of a whole, that of a part.
+    pub fn scan_command_line(&self) -> &[String] {
+        self.joined.as_ref().map_or(&self.command_line, |joined| &joined.command_line)
+    }
+
+    /// The shards that it tells of: one of a scan, any number of what was joined in part.
+    ///
+    /// # Errors
+    /// Where what stands there is no shard.
+    pub fn shards(&self) -> Result<Vec<Shard>, ShardError> {
+        self.shard.split(',').map(str::parse).collect()
+    }
+
+    /// What its configuration digest has to be: of a single shard that of its scan, of several that of the whole. None where
+    /// its digest of targets, or what stands for its shards, is none.
+    pub fn proper_digest(&self) -> Option<String> {
+        let shards = self.shards().ok()?;
+        let shard = if let [shard] = *shards { shard } else { Shard::WHOLE };
+        let targets = unhex(&self.targets_digest)?;
+        Some(hex(&scan_digest(&targets, self.seed, shard, self.configuration.all)))
+    }
 
     /// Writes it in the place of the one before, whole or not at all, and sees it onto the disk.
     ///
@@ -182,7 +259,11 @@ impl Endpoints {
     /// What the counts of a scan say.
     pub fn new(stats: &Stats) -> Self {
         let (total, not_done) = (stats.total(), stats.missed());
-        let done = stats.done().saturating_sub(not_done);
+        Self::of(total, stats.done().saturating_sub(not_done), not_done)
+    }
+
+    /// So many.
+    pub(crate) fn of(total: u64, done: u64, not_done: u64) -> Self {
         Self { total, done, not_done, coverage: share(done, total) }
     }
 }
@@ -293,6 +374,14 @@ pub fn counts(stats: &Stats) -> (BTreeMap<String, u64>, BTreeMap<u16, BTreeMap<S
     let overall = counted(&mut Outcome::ALL.into_iter().map(|outcome| (outcome, stats.outcome(outcome))));
     let ports = stats.ports().map(|(port, counts)| (port, counted(&mut counts.into_iter())));
     (overall, ports.filter(|(_, counts)| !counts.is_empty()).collect())
+}
+
+/// Thirty-two bytes from their hexadecimal digits.
+fn unhex(digits: &str) -> Option<[u8; 32]> {
+    let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
+    bytes.collect::<Option<Vec<_>>>()?.try_into().ok().filter(|_| rest.is_empty())
 }
 
 /// What part of the whole that is, to a millionth and rounded down: 1 means all.

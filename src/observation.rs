@@ -121,6 +121,14 @@ impl Outcome {
         Self::Unresolved,
     ];
 
+    /// Whether a connection stood.
+    pub const fn is_connected(self) -> bool {
+        match self {
+            Self::Greeted | Self::OtherProtocol | Self::TlsFailed | Self::Reset | Self::Closed | Self::Silent => true,
+            Self::Refused | Self::Unreachable | Self::Timeout | Self::LocalError | Self::Unresolved => false,
+        }
+    }
+
     /// The name used in rows.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -30,7 +30,7 @@ const MIN_KNIT: (usize, usize) = (8, 3);
 const MIN_IN_NAME: usize = 16;
 
 /// SHA-256 of the greeting as sent, framing and all, with what changes from one connection to the next masked.
-pub(super) fn banner_hash(greeting: &[u8]) -> [u8; 32] {
+pub(crate) fn banner_hash(greeting: &[u8]) -> [u8; 32] {
     let text = text::decode(greeting);
     let mut hash = [0; 32];
     // ring's takes a third less time than sha2's where the processor has no instructions for it.

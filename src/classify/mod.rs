@@ -38,6 +38,7 @@ mod words;
 use std::sync::{Arc, LazyLock};
 
 pub use self::check::Mistake;
+pub(crate) use self::hash::banner_hash;
 pub use self::load::WordlistsError;
 pub use self::products::Product;
 pub use self::signature::LoadError;
@@ -135,7 +136,7 @@ impl Classifier {
         if observation.outcome != Outcome::OtherProtocol {
             self.read(observation);
         }
-        if fronting::is_to_be_judged(observation) {
+        if observation.outcome.is_connected() {
             observation.seen_as = fronting::seen_as(observation);
             observation.evidence = fronting::judge(observation, &self.fronts, vantage);
             observation.fronting = Some(fronting::verdict(&observation.evidence));

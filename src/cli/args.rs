@@ -12,11 +12,17 @@ use hailer::{Canary, Depth, Limit, Roots, Shard};
 
 use super::check::CheckArgs;
 use super::classify::ClassifyArgs;
+use super::completions::CompletionsArgs;
 use super::demo::DemoArgs;
+use super::diff::DiffArgs;
 use super::explain::ExplainArgs;
 use super::fleet::FleetArgs;
 use super::given::Given;
+use super::layout::LayoutArgs;
+use super::man::ManArgs;
+use super::merge::MergeArgs;
 use super::report::ReportArgs;
+use super::schema::SchemaArgs;
 use super::values::{ConnectTimeout, canary, connect_timeout, duration, ehlo_name, limit, resolver, samples};
 use super::wordlists::WordlistsArgs;
 
@@ -42,10 +48,20 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Read results back: what there is, which of it a middlebox answered, and the rows written out again.
     Report(ReportArgs),
+    /// Say what appeared, vanished or changed between two results, or how results stand to what should be there.
+    Diff(DiffArgs),
+    /// Join the shards of a scan, and prove from their manifests that nothing is missing and nothing is there twice.
+    Merge(MergeArgs),
     /// Name the servers that greetings came from, without a network: reads lines, NDJSON or CSV, writes NDJSON.
     Classify(ClassifyArgs),
     /// Look after the wordlists that servers are named by: check them, list what they know, make a copy to change.
     Wordlists(WordlistsArgs),
+    /// Print what a row looks like, for programs that read rows: as JSON Schema, or as a view for DuckDB.
+    Schema(SchemaArgs),
+    /// Print what completes hailer's words in a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each command.
+    Man(ManArgs),
 }
 
 const AFTER: &str = "\
@@ -58,7 +74,8 @@ How targets are written:
 
 A scan with an output file keeps a journal beside it (FILE.hailer) until it is done. One that was stopped, killed or cut \
 off goes on with `hailer scan --resume FILE`, which needs nothing else. What is given besides replaces what it began \
-with; targets, ports, exclusions, -4, -6, --seed, --shard, --all and the output files must stay. What came of a scan that \
+with; targets, ports, exclusions, -4, -6, --seed, --shard, --all, the output files, --csv, --delimiter and --columns must \
+stay. What came of a scan that \
 is done is told in FILE.manifest.json.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 stopped early, 4 refused by policy.
@@ -116,7 +133,7 @@ pub(super) struct ScanArgs {
     #[arg(long, value_name = "TEXT", help_heading = SCOPE)]
     pub(super) contact: Option<String>,
 
-    /// Where rows go: FILE.csv, FILE.ndjson, FILE.jsonl, or - for stdout; may repeat. Stdout, also without -o, gets lines on a terminal and NDJSON elsewhere
+    /// Where rows go: FILE.csv, FILE.ndjson, FILE.jsonl, FILE.xlsx (a workbook) and FILE.html (a page), both made when the scan is done, or - for stdout; may repeat. Stdout, also without -o, gets lines on a terminal and NDJSON elsewhere
     #[arg(short, long, value_name = "FILE", help_heading = OUTPUTS)]
     pub(super) output: Vec<PathBuf>,
 
@@ -128,9 +145,16 @@ pub(super) struct ScanArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["overwrite", "list"], help_heading = OUTPUTS)]
     pub(super) resume: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub(super) layout: LayoutArgs,
+
     /// Write a row for every endpoint, also where nothing answered
     #[arg(long, help_heading = OUTPUTS)]
     pub(super) all: bool,
+
+    /// Show what both sides said, for every row as it is written: on stdout below its line, otherwise on stderr
+    #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUTS)]
+    pub(super) verbose: bool,
 
     /// No progress and no summary
     #[arg(short, long, action = ArgAction::SetTrue, help_heading = OUTPUTS)]

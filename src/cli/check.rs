@@ -27,10 +27,11 @@ use hailer::{Host, Observation, Scan};
 use tokio::runtime::Builder;
 
 pub(super) use self::args::CheckArgs;
+pub(super) use self::page::Page;
+pub(super) use self::timeline::{Told, tell as tell_timeline};
 
 use self::case::{Case, Standing};
 use self::dns::Dns;
-use self::page::Page;
 use self::plan::{Asked, Plan, Settings};
 use super::scan::{cannot_start, raise_open_file_limit};
 use super::signals::Signals;

@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use hailer::fleet::{Roster, Truth};
 use hailer::output::RowWriter;
+use hailer::output::escape::escape;
 use hailer::{Observation, Outcome};
 use indicatif::HumanCount;
 
@@ -47,7 +49,7 @@ pub(super) struct DemoArgs {
     #[command(flatten)]
     site: Site,
 
-    /// Where rows go: a folder for hailer-demo.csv and hailer-demo.ndjson, or FILE.csv, FILE.ndjson; may repeat [default: the current folder]
+    /// Where rows go: a folder for hailer-demo.csv and hailer-demo.ndjson, or a file as scan takes it: .csv, .ndjson, .xlsx, .html; may repeat [default: the current folder]
     #[arg(short, long, value_name = "FOLDER|FILE")]
     output: Vec<PathBuf>,
 
@@ -109,9 +111,18 @@ fn words(args: &DemoArgs, roster: &Roster, outputs: &[PathBuf]) -> Vec<OsString>
     words
 }
 
-/// A word as a shell takes it.
+/// A word as a shell takes it, in which nothing is that a terminal would obey.
 pub(super) fn shown(word: &OsStr) -> String {
     let text = word.to_string_lossy();
+    // Quotes alone keep a backslash as it is, which is escaped elsewhere.
+    if escape(word.as_bytes()) != text.replace('\\', r"\\") {
+        let byte = |byte: &u8| match byte {
+            b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
+            b' '..=b'~' => char::from(*byte).to_string(),
+            _ => format!("\\x{byte:02x}"),
+        };
+        return format!("$'{}'", word.as_bytes().iter().map(byte).collect::<String>());
+    }
     let plain = |c: char| c.is_alphanumeric() || " -_=,./:@%+".contains(c);
     let quote = !text.chars().all(plain) || text.contains(' ') && text != "hailer scan";
     if quote { format!("'{}'", text.replace('\'', r"'\''")) } else { text.into_owned() }
@@ -289,5 +300,8 @@ mod tests {
         assert_eq!(shown("21000=ftp,24000-24009=smtps".as_ref()), "21000=ftp,24000-24009=smtps");
         assert_eq!(shown("my rows.csv".as_ref()), "'my rows.csv'");
         assert_eq!(shown("it's".as_ref()), r"'it'\''s'");
+        assert_eq!(shown(r"a\b é".as_ref()), r"'a\b é'");
+        assert_eq!(shown("it's\x1b[31m\u{202e}.csv".as_ref()), r"$'it\'s\x1b[31m\xe2\x80\xae.csv'");
+        assert_eq!(shown(OsStr::from_bytes(b"\xff\\.csv")), r"$'\xff\\.csv'");
     }
 }

@@ -64,6 +64,7 @@ impl Speaker {
 }
 
 fn show(mut progress: Progress, stats: &Stats, said: &Receiver<String>) {
+    progress.begin();
     loop {
         match said.recv_timeout(progress.interval()) {
             Ok(words) if progress.is_quiet() => drop(words),

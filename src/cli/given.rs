@@ -12,7 +12,7 @@ use super::Failure;
 use super::args::ScanArgs;
 
 /// What is no part of a scan, but of how it is begun.
-const NOT_KEPT: [&str; 4] = ["resume", "overwrite", "list", "quiet"];
+const NOT_KEPT: [&str; 5] = ["resume", "overwrite", "list", "quiet", "verbose"];
 
 /// Those that say the same in other words: one that is given takes the place of all in its row.
 const ALIKE: [&[&str]; 2] = [&["shard", "shard_index", "shard_count"], &["ipv4", "ipv6"]];

@@ -1,18 +1,23 @@
-//! What a scan keeps beside its first output: the journal as long as it is not done, the manifest when it is.
+//! What a scan keeps beside its first output: the journal as long as it is not done, the manifest when it is. Beside an
+//! output that is made of all rows, it keeps those until that is done.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hailer::manifest::{Canaries, Endpoints, Manifest, Middleboxes, Output, RetriedEndpoints, Settings, counts};
-use hailer::output::{Timestamp, sync_folder};
+use hailer::manifest::{Canaries, Endpoints, Manifest, Middleboxes, Output, RetriedEndpoints, Scope, Settings, counts};
+use hailer::output::escape::escape;
+use hailer::output::schema::SCHEMA_VERSION;
+use hailer::output::{Report, Timestamp, sync_folder};
 use hailer::{Journal, NamesLog, Stats, Tally};
 
 use super::Failure;
-use super::beside::Beside;
+use super::beside::{Beside, keep_from_others, report_of, rows_of};
 use super::keeper::{Files, keep};
 use super::spool::Spool;
 
@@ -27,6 +32,14 @@ pub(super) struct Kept {
     pub(super) facts: Facts,
 }
 
+/// An output that is made of all rows.
+#[derive(Debug)]
+pub(super) struct MadeOfAll {
+    pub(super) report: Report,
+    pub(super) rows: PathBuf,
+    pub(super) path: PathBuf,
+}
+
 /// What the manifest tells, beside what the journal knows.
 #[derive(Debug)]
 pub(super) struct Facts {
@@ -34,29 +47,64 @@ pub(super) struct Facts {
     pub(super) contact: Option<String>,
     pub(super) targets_digest: String,
     pub(super) settings: Settings,
+    pub(super) scope: Scope,
+    /// Those that were chosen.
+    pub(super) columns: Vec<String>,
 }
 
 impl Kept {
     /// Writes the journal for the first time, before anything is sent, to an output or to the network.
     pub(super) fn begin(&mut self, outputs: Vec<File>, names: Option<NamesLog>) -> Result<Files, Failure> {
-        let paths = self.journal.outputs.iter().map(|output| output.path.clone());
+        let paths = self.journal.outputs.iter().map(rows_of);
         let mut disk = Files { outputs: paths.zip(outputs).collect(), names, journal: self.beside.journal() };
         let mark = self.journal.mark.clone();
         let begun = self.make_room().and_then(|()| keep(&mut disk, &mut self.journal, mark));
-        begun.map(|()| disk).map_err(Failure::failed)
+        let kept_from_others = begun.and_then(|()| {
+            let paths = [self.beside.journal(), self.beside.names(), self.beside.stdin()];
+            paths.iter().try_for_each(|path| keep_from_others(path, self.beside.output()))
+        });
+        kept_from_others.map(|()| disk).map_err(Failure::failed)
     }
 
-    /// The command that goes on with the scan.
+    /// The command that goes on with the scan, and before that where rows are that nobody named.
     pub(super) fn go_on(&self) -> String {
         let output = self.beside.output().as_os_str();
-        format!("go on with: hailer scan --resume {}", super::demo::shown(output))
+        let shown = |path: &Path| escape(path.as_os_str().as_bytes());
+        let kept = |report: &MadeOfAll| format!("the rows so far are in {}, as NDJSON\n", shown(&report.rows));
+        let kept: String = self.reports().iter().map(kept).collect();
+        format!("{kept}go on with: hailer scan --resume {}", super::demo::shown(output))
+    }
+
+    /// The outputs that are made of all rows, once they are there.
+    pub(super) fn reports(&self) -> Vec<MadeOfAll> {
+        let outputs = self.journal.outputs.iter();
+        let made = |output| Some((report_of(output)?, output));
+        outputs
+            .filter_map(made)
+            .map(|(report, output)| MadeOfAll { report, rows: rows_of(output), path: output.path.clone() })
+            .collect()
+    }
+
+    /// Addresses that are ours.
+    pub(super) fn our_addresses(&self) -> Vec<IpAddr> {
+        self.facts.settings.our_addresses.iter().filter_map(|address| address.parse().ok()).collect()
+    }
+
+    /// What a reader of its rows is told that they come from.
+    pub(super) fn source(&self) -> String {
+        let manifest = self.beside.manifest();
+        let manifest = manifest.file_name().unwrap_or_default().to_string_lossy();
+        format!("a scan that began {}, of which {manifest} tells more", self.journal.began)
     }
 
     /// Tells what a scan came to that is done, and keeps no longer what would let it go on.
     pub(super) fn end(&self, stats: &Stats, tally: &Tally, elapsed: Duration) -> io::Result<()> {
-        self.manifest(stats, tally, elapsed)?.write(&self.beside.manifest())?;
+        let path = self.beside.manifest();
+        self.manifest(stats, tally, elapsed)?.write(&path)?;
+        keep_from_others(&path, self.beside.output())?;
         // In this order: without a journal nothing else is looked at.
-        for path in [self.beside.journal(), self.beside.stdin(), self.beside.names()] {
+        let rows = self.reports().into_iter().map(|report| report.rows);
+        for path in [self.beside.journal(), self.beside.stdin(), self.beside.names()].into_iter().chain(rows) {
             remove(&path)?;
         }
         sync_folder(self.beside.output())
@@ -76,6 +124,7 @@ impl Kept {
             for path in [self.beside.manifest(), self.beside.stdin(), self.beside.names()] {
                 remove(&path)?;
             }
+            // A report that is there stays until the new one takes its place: the journal tells that it is old.
         }
         if let Some(spool) = &mut self.spool {
             spool.keep()?;
@@ -84,12 +133,13 @@ impl Kept {
     }
 
     fn manifest(&self, stats: &Stats, tally: &Tally, elapsed: Duration) -> io::Result<Manifest> {
-        let Facts { command_line, contact, targets_digest, settings } = &self.facts;
+        let Facts { command_line, contact, targets_digest, settings, scope, columns } = &self.facts;
         let Journal { hailer, began, digest, seed, shard, outputs, .. } = &self.journal;
         let (outcomes, ports) = counts(stats);
         let outputs = outputs.iter().map(|output| Output::read(&output.path, &output.format, tally.rows));
         Ok(Manifest {
             version: Manifest::VERSION,
+            schema_version: SCHEMA_VERSION,
             hailer: hailer.clone(),
             command_line: command_line.clone(),
             contact: contact.clone(),
@@ -101,6 +151,9 @@ impl Kept {
             configuration_digest: digest.clone(),
             targets_digest: targets_digest.clone(),
             configuration: settings.clone(),
+            scope: Some(scope.clone()),
+            columns: columns.clone(),
+            joined: None,
             endpoints: Endpoints::new(stats),
             outcomes,
             ports,

@@ -6,34 +6,47 @@ mod args;
 mod beside;
 mod check;
 mod classify;
+mod completions;
 mod demo;
+mod dialogues;
+mod diff;
 mod display;
 mod explain;
 mod fleet;
+mod fresh;
 mod given;
 mod keeper;
 mod kept;
+mod layout;
 mod list;
+mod look;
+mod man;
+mod merge;
 mod outputs;
 mod page;
 mod plan;
 mod progress;
+mod provenance;
 mod record;
 mod report;
 mod resume;
 mod scan;
+mod schema;
 mod signals;
 mod spool;
 mod summary;
 mod values;
 mod wordlists;
+mod written;
 
 use std::fmt;
 use std::io::{self, Write};
+use std::panic;
 use std::process::ExitCode;
 
 use hailer::Error;
 use hailer::output::escape::escape;
+use hailer::output::xlsx::will_be_caught;
 
 use self::args::{Args, Command};
 
@@ -91,6 +104,8 @@ impl From<Error> for Failure {
 
 /// The whole program.
 pub(crate) fn run() -> ExitCode {
+    hush_caught_panics();
+    signals::let_long_files_fail();
     let result = match Args::read().command {
         Command::Scan(args) => scan::run(*args),
         Command::Check(args) => check::run(&args),
@@ -99,7 +114,12 @@ pub(crate) fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Merge(args) => merge::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Wordlists(args) => wordlists::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     let (words, code) = match result {
         Ok(ended) => return ended.into(),
@@ -110,6 +130,27 @@ pub(crate) fn run() -> ExitCode {
     // They quote what was read: a list of targets may come from anywhere.
     tell(format_args!("hailer: {}", escape(words.as_bytes())));
     ExitCode::from(code)
+}
+
+/// Sees to it that nothing is shown of panics which become errors; all others are as before.
+fn hush_caught_panics() {
+    let shown = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !will_be_caught() {
+            shown(info);
+        }
+    }));
+}
+
+/// Writes what a command is there for to stdout. Whoever has read enough may go.
+fn print(text: &[u8]) -> Result<Ended, Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("cannot write to stdout: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(Ended::Done),
+    }
 }
 
 /// Says something to people. Not by `eprintln!`, which panics where stderr is gone (a closed terminal, a pipe that nobody

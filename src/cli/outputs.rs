@@ -2,18 +2,24 @@
 
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use hailer::manifest::Manifest;
-use hailer::output::{Format, Marked, RowFile, RowSink, RowWriter};
+use hailer::output::escape::escape;
+use hailer::output::{Format, Layout, Marked, Report, RowFile, RowSink, RowWriter};
 use hailer::{Journal, Observation};
 use indicatif::ProgressBar;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::Failure;
-use super::beside::{Beside, place};
+use super::beside::{Beside, followed, keep_from_others, place, unfinished};
+use super::dialogues::Dialogues;
+use super::fresh::cannot_write;
+use super::layout::Layouts;
+use super::look;
 
 /// Where rows go, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +29,29 @@ pub(super) enum Output {
     Stream(PathBuf, Format),
     /// A regular file, which may not be there yet.
     File(PathBuf, Format),
+    /// One that is made of all rows when the scan is done; until then they are kept beside it.
+    Report(PathBuf, Report),
+}
+
+/// A regular file of a scan.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Regular<'a> {
+    /// As it was named.
+    pub(super) path: &'a PathBuf,
+    /// What it is in the end.
+    pub(super) format: &'static str,
+    is_report: bool,
+}
+
+impl Regular<'_> {
+    /// Where rows go.
+    fn rows(self) -> PathBuf {
+        if self.is_report { self.beside().rows() } else { self.path.clone() }
+    }
+
+    fn beside(self) -> Beside {
+        Beside::new(self.path.clone())
+    }
 }
 
 /// All the places, of which those that are there are locked.
@@ -64,15 +93,15 @@ impl Destination {
         if outputs.is_empty() {
             outputs.push(stdout());
         }
-        let beside = files(&outputs).next().map(|(path, _)| Beside::new(path.clone()));
+        let beside = files(&outputs).next().map(Regular::beside);
         let mut destination = Self { outputs, beside, openings: Vec::new(), locks: Vec::new() };
-        for (path, _) in files(&destination.outputs) {
-            destination.locks.extend(lock(path)?);
+        for file in files(&destination.outputs) {
+            destination.locks.extend(lock(file.path, &file.rows())?);
         }
         if !overwrite && journal.is_none() {
-            destination.refuse_what_is_there()?;
+            destination.files().try_for_each(refuse_what_is_at)?;
         }
-        let begin = |(path, _): (&PathBuf, _)| if path.exists() { Opening::Replace } else { Opening::Create };
+        let begin = |file: Regular<'_>| if file.rows().exists() { Opening::Replace } else { Opening::Create };
         destination.openings = match journal {
             Some(journal) => marks(journal, &destination.outputs)?.into_iter().map(Opening::GoOn).collect(),
             None => destination.files().map(begin).collect(),
@@ -81,41 +110,57 @@ impl Destination {
     }
 
     /// The regular files.
-    pub(super) fn files(&self) -> impl Iterator<Item = (&PathBuf, Format)> {
+    pub(super) fn files(&self) -> impl Iterator<Item = Regular<'_>> {
         files(&self.outputs)
     }
 
-    /// Places that take rows and cannot be gone on with.
+    /// Places that take rows and cannot be gone on with, as people are shown them.
     pub(super) fn streams(&self) -> Vec<String> {
         let name = |output: &Output| match output {
             Output::Stdout(_) => Some("stdout".to_owned()),
-            Output::Stream(path, _) => Some(path.display().to_string()),
-            Output::File(..) => None,
+            Output::Stream(path, _) => Some(escape(path.as_os_str().as_bytes())),
+            Output::File(..) | Output::Report(..) => None,
         };
         self.outputs.iter().filter_map(name).collect()
     }
 
-    fn refuse_what_is_there(&self) -> Result<(), Failure> {
-        self.files().try_for_each(|(path, _)| refuse_what_is_at(&Beside::new(path.clone())))
+    /// The formats of those that take rows as they come.
+    pub(super) fn formats(&self) -> Vec<Format> {
+        let format = |output: &Output| match output {
+            Output::Stdout(format) | Output::Stream(_, format) | Output::File(_, format) => Some(*format),
+            Output::Report(..) => None,
+        };
+        self.outputs.iter().filter_map(format).collect()
     }
 }
 
-fn refuse_what_is_at(beside: &Beside) -> Result<(), Failure> {
-    let (path, journal, manifest) = (beside.output(), beside.journal(), beside.manifest());
+fn refuse_what_is_at(file: Regular<'_>) -> Result<(), Failure> {
+    let (path, rows, journal, manifest) = (file.path, file.rows(), file.beside().journal(), file.beside().manifest());
     let refuse = |words: &str| Err(Failure::usage(format!("-o {}: {words}", path.display())));
     if journal.exists() {
-        let (shown, journal) = (path.display(), journal.display());
-        return if path.exists() {
+        let (shown, journal) = (rows.display(), journal.display());
+        return if rows.exists() {
             refuse("an unfinished scan wrote it: go on with it (--resume) or replace it (--overwrite)")
         } else {
+            let what = if file.is_report { format!("{shown} is gone") } else { "it is gone".to_owned() };
             let advice = format!("restore {shown} and go on with it (--resume), or begin anew (--overwrite)");
-            refuse(&format!("it is gone, but the journal of its unfinished scan is there ({journal}): {advice}"))
+            refuse(&format!("{what}, but the journal of its unfinished scan is there ({journal}): {advice}"))
         };
+    }
+    // One that another scan has written to since has its manifest.
+    if let Some(first) = unfinished(&place(path)).filter(|_| !manifest.exists()) {
+        let first = first.display();
+        return refuse(&format!(
+            "an unfinished scan writes to it: go on with that (--resume {first}), name another file, or replace it \
+             (--overwrite), and that scan cannot be gone on with"
+        ));
     }
     // An empty file has nothing to lose, unless that is what a scan came to: mktemp makes such, and so does a scan that is
     // killed as it begins.
     let is_empty = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.len() == 0);
-    match (path.exists(), manifest.exists()) {
+    // Where rows make the file that a link leads to, a report would replace a link that leads nowhere.
+    let exists = if file.is_report { path.symlink_metadata().is_ok() } else { path.exists() };
+    match (exists, manifest.exists()) {
         (true, has_manifest) if has_manifest || !is_empty(path) => {
             refuse("it exists: name another file, or replace it with --overwrite")
         }
@@ -123,13 +168,19 @@ fn refuse_what_is_at(beside: &Beside) -> Result<(), Failure> {
             let advice = "name another file, or replace it with --overwrite";
             refuse(&format!("it is gone, but the manifest of its scan is there ({}): {advice}", manifest.display()))
         }
+        // Where rows are what the output is, they have been spoken of.
+        (true | false, _) if file.is_report && rows.exists() && !is_empty(&rows) => {
+            let advice = "see what they are (`hailer report`), and remove them or have them replaced (--overwrite)";
+            refuse(&format!("rows of a scan that left no journal are there ({}): {advice}", rows.display()))
+        }
         (true | false, _) => Ok(()),
     }
 }
 
-fn files(outputs: &[Output]) -> impl Iterator<Item = (&PathBuf, Format)> {
+fn files(outputs: &[Output]) -> impl Iterator<Item = Regular<'_>> {
     outputs.iter().filter_map(|output| match output {
-        Output::File(path, format) => Some((path, *format)),
+        Output::File(path, format) => Some(Regular { path, format: format.as_str(), is_report: false }),
+        Output::Report(path, report) => Some(Regular { path, format: report.as_str(), is_report: true }),
         Output::Stdout(_) | Output::Stream(..) => None,
     })
 }
@@ -139,18 +190,21 @@ fn stdout() -> Output {
 }
 
 fn output(path: &Path) -> Result<Output, Failure> {
-    let format = Format::from_path(path).ok_or_else(|| {
-        let advice = "no format is known by this ending: use .csv, .ndjson or .jsonl";
-        Failure::usage(format!("-o {}: {advice}", path.display()))
-    })?;
+    let refuse = |words: &str| Failure::usage(format!("-o {}: {words}", path.display()));
     let is_stream = path.exists() && !path.is_file();
+    if let Some(report) = Report::from_path(path) {
+        let words = "it is made when all rows are there, and takes a regular file: name one";
+        return if is_stream { Err(refuse(words)) } else { Ok(Output::Report(followed(path), report)) };
+    }
+    let format = Format::from_path(path)
+        .ok_or_else(|| refuse("no format is known by this ending: use .csv, .ndjson, .jsonl, .xlsx or .html"))?;
     Ok(if is_stream { Output::Stream(path.to_owned(), format) } else { Output::File(path.to_owned(), format) })
 }
 
-/// Keeps other runs from a file, if it is there: two would tear each other's rows.
-fn lock(path: &Path) -> Result<Option<Flock<File>>, Failure> {
+/// Keeps other runs from the rows of an output, if they are there: two would tear each other's.
+fn lock(path: &Path, rows: &Path) -> Result<Option<Flock<File>>, Failure> {
     // Where it cannot be opened now, opening it for rows says why.
-    let Ok(file) = File::options().append(true).open(path) else { return Ok(None) };
+    let Ok(file) = File::options().append(true).open(rows) else { return Ok(None) };
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(Some(lock)),
         Err((_, Errno::EWOULDBLOCK)) => {
@@ -164,13 +218,13 @@ fn lock(path: &Path) -> Result<Option<Flock<File>>, Failure> {
 
 /// How much of each file is kept, where they are those that the scan began with.
 fn marks(journal: &Journal, outputs: &[Output]) -> Result<Vec<u64>, Failure> {
-    let mark = |(path, format): (&PathBuf, Format)| {
+    let mark = |regular: Regular<'_>| {
+        let (path, rows, own) = (regular.path, regular.rows(), regular.beside());
         let began_with = journal.outputs.iter().zip(&journal.mark.lengths);
         let mut same =
-            began_with.filter(|(file, _)| place(&file.path) == place(path) && file.format == format.as_str());
+            began_with.filter(|(other, _)| place(&other.path) == place(path) && other.format == regular.format);
         let refuse = |words: &str| Failure::usage(format!("-o {}: {words}", path.display()));
         let (file, length) = same.next().ok_or_else(|| refuse("the scan did not begin with this output"))?;
-        let own = Beside::new(path.clone());
         let is_anothers = if Some(file) == journal.outputs.first() {
             // A scan that is killed as it ends has left its manifest already.
             own.manifest().exists() && !is_of_same_scan(&own.manifest(), journal)
@@ -180,18 +234,23 @@ fn marks(journal: &Journal, outputs: &[Output]) -> Result<Vec<u64>, Failure> {
         if is_anothers {
             return Err(refuse("another scan has written to it since: it cannot be gone on with"));
         }
-        match path.metadata() {
+        // What is not the output itself is named.
+        let it = if regular.is_report { format!("{} with its rows", rows.display()) } else { "it".to_owned() };
+        match rows.metadata() {
             Ok(metadata) if metadata.len() >= *length => Ok(*length),
-            Ok(_) => Err(refuse("it is shorter than its journal says: restore it, or begin anew (--overwrite)")),
+            Ok(_) => {
+                let advice = "restore it, or begin anew (--overwrite)";
+                Err(refuse(&format!("{it} is shorter than its journal says: {advice}")))
+            }
             Err(error) => {
-                let words = format!("it cannot be gone on with: {error}; restore it, or begin anew (--overwrite)");
-                Err(refuse(&words))
+                let advice = "restore it, or begin anew (--overwrite)";
+                Err(refuse(&format!("{it} cannot be gone on with: {error}; {advice}")))
             }
         }
     };
     let marks: Vec<_> = files(outputs).map(mark).collect::<Result<_, _>>()?;
     if marks.len() < journal.outputs.len() {
-        let named: Vec<_> = files(outputs).map(|(path, _)| place(path)).collect();
+        let named: Vec<_> = files(outputs).map(|file| place(file.path)).collect();
         let missing = journal.outputs.iter().find(|file| !named.contains(&place(&file.path)));
         let missing = missing.map(|file| file.path.display().to_string()).unwrap_or_default();
         return Err(Failure::usage(format!("--resume: the scan also writes to {missing}: name every output, or none")));
@@ -219,37 +278,56 @@ impl Outputs {
     }
 
     /// Opens them all; lines for people are written around the progress bar. The handles are those of the files.
-    pub(super) fn open(destination: &mut Destination, bar: &ProgressBar) -> Result<(Self, Vec<File>), Failure> {
+    pub(super) fn open(
+        destination: &mut Destination,
+        layouts: &Layouts,
+        bar: &ProgressBar,
+    ) -> Result<(Self, Vec<File>), Failure> {
         let Destination { outputs, openings, locks, .. } = destination;
         let (mut opened, mut handles) = (Self::new(Vec::new(), Vec::new()), Vec::new());
-        let mut openings = openings.iter();
+        let (mut openings, mut shows_dialogues) = (openings.iter(), false);
+        let mut open = |path: &Path, rows: &Path, layout: Layout| -> Result<(), Failure> {
+            let opening = openings.next().copied().unwrap_or(Opening::Create);
+            let file = match opening {
+                Opening::Create => RowFile::create(rows, layout, false),
+                Opening::Replace => RowFile::create(rows, layout, true),
+                Opening::GoOn(mark) => RowFile::resume(rows, layout, mark),
+            };
+            let file = file.map_err(Failure::failed)?;
+            // Of a report that is there, before a row is: what waits for it is for the same eyes.
+            keep_from_others(rows, path).map_err(|error| cannot_write(rows, &error))?;
+            if opening == Opening::Create {
+                locks.extend(lock(path, rows)?);
+            }
+            handles.push(file.handle().map_err(Failure::failed)?);
+            opened.files.push(Box::new(file));
+            Ok(())
+        };
+        let mut others: Vec<Box<dyn RowWriter>> = Vec::new();
         for output in outputs {
             match output {
-                Output::File(path, format) => {
-                    let opening = openings.next().copied().unwrap_or(Opening::Create);
-                    let rows = match opening {
-                        Opening::Create => RowFile::create(path, *format, false),
-                        Opening::Replace => RowFile::create(path, *format, true),
-                        Opening::GoOn(mark) => RowFile::resume(path, *format, mark),
-                    };
-                    let rows = rows.map_err(Failure::failed)?;
-                    if opening == Opening::Create {
-                        locks.extend(lock(path)?);
-                    }
-                    handles.push(rows.handle().map_err(Failure::failed)?);
-                    opened.files.push(Box::new(rows));
-                }
+                Output::File(path, format) => open(path, path, layouts.of(*format))?,
+                Output::Report(path, _) => open(path, &Beside::new(path.clone()).rows(), layouts.of_kept())?,
                 Output::Stream(path, format) => {
-                    opened.others.push(Box::new(RowFile::create(path, *format, false).map_err(Failure::failed)?));
+                    let file = RowFile::create(path, layouts.of(*format), false).map_err(Failure::failed)?;
+                    others.push(Box::new(file));
+                }
+                Output::Stdout(Format::Text) if layouts.shows_dialogues() => {
+                    shows_dialogues = true;
+                    others.push(Box::new(Dialogues::rows(look::of_stdout(), AroundBar::stdout(bar))));
                 }
                 Output::Stdout(format) if *format == Format::Text || io::stdout().is_terminal() => {
-                    opened.others.push(Box::new(RowSink::over(*format, "stdout", AroundBar(bar.clone()))));
+                    others.push(Box::new(RowSink::over(layouts.of(*format), "stdout", AroundBar::stdout(bar))));
                 }
                 Output::Stdout(format) => {
-                    opened.others.push(Box::new(RowSink::over(*format, "stdout", io::stdout())));
+                    others.push(Box::new(RowSink::over(layouts.of(*format), "stdout", io::stdout())));
                 }
             }
         }
+        if layouts.shows_dialogues() && !shows_dialogues {
+            others.push(Box::new(Dialogues::words(look::of_stderr(), AroundBar::stderr(bar))));
+        }
+        opened.others = others;
         Ok((opened, handles))
     }
 
@@ -284,14 +362,29 @@ impl Outputs {
 }
 
 /// Writes to a terminal that also shows a progress bar.
-struct AroundBar(ProgressBar);
+pub(super) struct AroundBar<W> {
+    bar: ProgressBar,
+    stream: W,
+}
 
-impl Write for AroundBar {
+impl AroundBar<io::Stdout> {
+    fn stdout(bar: &ProgressBar) -> Self {
+        Self { bar: bar.clone(), stream: io::stdout() }
+    }
+}
+
+impl AroundBar<io::Stderr> {
+    fn stderr(bar: &ProgressBar) -> Self {
+        Self { bar: bar.clone(), stream: io::stderr() }
+    }
+}
+
+impl<W: Write> Write for AroundBar<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stdout().write(bytes))
+        self.bar.suspend(|| self.stream.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.suspend(|| io::stdout().flush())
+        self.bar.suspend(|| self.stream.flush())
     }
 }

@@ -1,7 +1,9 @@
 //! A page of words for people: headings, labels with wrapped text beside them, command lines that can be copied; and
 //! pages side by side.
 //!
-//! Plain text of characters that are one column wide each, as the handbook's are.
+//! Pages side by side are plain text of characters that are one column wide each, as the handbook's are.
+
+use unicode_width::UnicodeWidthStr;
 
 /// Room for a label and what stands beside it; on narrower pages the label has a line of its own.
 const WIDE_ENOUGH: usize = 72;
@@ -141,7 +143,7 @@ fn fill<'a>(words: impl Iterator<Item = &'a str>, first: &str, rest: &str, width
     let mut lines = Vec::new();
     let (mut line, mut is_empty) = (first.to_owned(), true);
     for word in words {
-        if !is_empty && line.chars().count() + 1 + word.chars().count() > width {
+        if !is_empty && line.width() + 1 + word.width() > width {
             lines.push(std::mem::replace(&mut line, rest.to_owned()));
             is_empty = true;
         }
@@ -203,6 +205,12 @@ mod tests {
             "    > QUIT",
         ];
         assert_eq!(page("220", "Ready for a new user.").render(16), expected);
+    }
+
+    /// As a terminal has them: some characters are two columns wide.
+    #[test]
+    fn lines_are_as_wide_as_columns() {
+        assert_eq!(wrap("漢字 漢字 漢字", "", "  ", 9), ["漢字 漢字", "  漢字"]);
     }
 
     #[test]

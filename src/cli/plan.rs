@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use hailer::manifest::Settings;
-use hailer::output::hex;
+use hailer::manifest::{Scope, Settings};
+use hailer::output::{Extra, Field, Format, hex};
 use hailer::{Config, Family, Journal, Leave, Mark, Ports, Profile, Recorded, Scan, Shard, Targets, TargetsBuilder};
 use indicatif::HumanCount;
 
@@ -15,7 +15,8 @@ use super::Failure;
 use super::args::{LeaveArg, ProfileArg, ScanArgs};
 use super::beside::Beside;
 use super::kept::{Facts, Kept, now};
-use super::outputs::Destination;
+use super::layout::{Layouts, NEEDED};
+use super::outputs::{Destination, Output};
 use super::resume::Resumed;
 use super::spool::Spool;
 use super::values::ConnectTimeout;
@@ -25,11 +26,15 @@ use super::wordlists;
 const OTHER_WORDLISTS: &str =
     "the wordlists are others than before: rows written so far keep the names that those gave";
 
+/// The same of them.
+const OTHER_DEPTH: &str = "--depth is another than before: rows written so far tell what was asked then";
+
 /// A scan and where its rows go.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) scan: Scan,
     pub(super) destination: Destination,
+    pub(super) layouts: Layouts,
     /// What lets another run go on, where the outputs allow it.
     pub(super) kept: Option<Kept>,
     pub(super) threads: u16,
@@ -49,6 +54,12 @@ impl Plan {
         if let Some(resumed) = &resumed {
             resumed.is_left_still()?;
         }
+        let layouts =
+            Layouts::new(&args.layout, &destination.formats(), args.transcript)?.showing_dialogues(args.verbose);
+        let lost = lost(&args, &destination, &layouts)?;
+        if let Some(resumed) = &resumed {
+            resumed.is_laid_out_so(&layouts.told())?;
+        }
         let classifier = wordlists::classifier(args.wordlists.as_deref())?;
         let config = settings(&args)?;
         let config = match &resumed {
@@ -58,6 +69,8 @@ impl Plan {
         let mut stdin = Stdin::of(&args, destination.beside.as_ref(), resumed.as_ref())?;
         let targets = targets(&args, Some(&mut stdin))?;
         let (mut remarks, targets_digest, ports) = (remarks(&targets), targets.digest(), targets.ports().clone());
+        remarks.extend(lost);
+        let scope = destination.beside.as_ref().map(|_| Scope::of(&targets)).transpose().map_err(Failure::failed)?;
         let mut builder = Scan::builder().targets(targets).config(config.clone()).classifier(classifier);
         if let Some(beside) = &destination.beside {
             builder = builder.names_log(beside.names());
@@ -71,17 +84,22 @@ impl Plan {
             Some(beside) => {
                 let is_resumed = resumed.is_some();
                 let journal = journal(&scan, &config, args.given.record()?, &destination, resumed)?;
-                let before = journal.wordlists.split_last().map_or(&[][..], |(_, before)| before).to_owned();
-                if !before.is_empty() {
-                    remarks.push(OTHER_WORDLISTS.to_owned());
-                }
+                let journal = Journal { layout: layouts.told(), ..journal };
+                let before = |all: &[String]| all.split_last().map_or(&[][..], |(_, before)| before).to_owned();
+                let [wordlists_before, depths_before] = [&journal.wordlists, &journal.depths].map(|all| before(all));
+                let others = [(&wordlists_before, OTHER_WORDLISTS), (&depths_before, OTHER_DEPTH)];
+                remarks
+                    .extend(others.iter().filter(|(before, _)| !before.is_empty()).map(|(_, words)| (*words).into()));
                 let facts = Facts {
                     command_line: command_line(&journal.command)?,
                     contact: contact(&args).map(str::to_owned),
                     targets_digest: hex(&targets_digest),
+                    scope: scope.unwrap_or_default(),
+                    columns: layouts.chosen(),
                     settings: Settings {
                         wordlists: folder(args.wordlists.as_deref())?,
-                        wordlists_before: before,
+                        wordlists_before,
+                        depths_before,
                         ..Settings::new(&config, &scan, &ports)
                     },
                 };
@@ -90,7 +108,7 @@ impl Plan {
             }
             None => None,
         };
-        Ok(Self { scan, destination, kept, threads, quiet, remarks })
+        Ok(Self { scan, destination, layouts, kept, threads, quiet, remarks })
     }
 }
 
@@ -108,14 +126,18 @@ fn journal(
     resumed: Option<Resumed>,
 ) -> Result<Journal, Failure> {
     let mut outputs = Vec::new();
-    for (path, format) in destination.files() {
-        let path = std::path::absolute(path).map_err(Failure::failed)?;
-        outputs.push(Recorded { path, format: format.as_str().to_owned() });
+    for file in destination.files() {
+        let path = std::path::absolute(file.path).map_err(Failure::failed)?;
+        outputs.push(Recorded { path, format: file.format.to_owned() });
     }
     // The header of a new output is a row like others: what is not marked is written again.
     let new = || Mark { lengths: vec![0; outputs.len()], ..Mark::default() };
     let digest = hex(scan.classifier().digest());
-    let wordlists = resumed.as_ref().map_or_else(|| vec![digest.clone()], |resumed| resumed.wordlists(&digest));
+    let depth = config.depth.as_str();
+    let (wordlists, depths) = match &resumed {
+        Some(resumed) => (resumed.wordlists(&digest), resumed.depths(depth)),
+        None => (vec![digest], vec![depth.to_owned()]),
+    };
     let (began, mark) = resumed.map_or_else(|| (now(), new()), |resumed| resumed.began(&outputs));
     Ok(Journal {
         version: Journal::VERSION,
@@ -125,8 +147,10 @@ fn journal(
         seed: scan.seed(),
         shard: scan.shard().to_string(),
         all: config.all,
+        layout: String::new(),
         command,
         wordlists,
+        depths,
         outputs,
         mark,
     })
@@ -161,7 +185,8 @@ pub(super) fn settings(args: &ScanArgs) -> Result<Config, Failure> {
         sample_interval: args.sample_interval.unwrap_or(default.sample_interval),
         decoy: args.decoy,
         our_addresses: args.our_address.clone(),
-        transcript: args.transcript,
+        // What is to be shown must be kept that long.
+        transcript: args.transcript || args.verbose,
         all: args.all,
         seed: args.seed,
         shard: shard(args)?,
@@ -233,6 +258,52 @@ impl Stdin {
             Some(_) => Ok(Self::Streamed),
         }
     }
+}
+
+/// What was asked for that no output has, be it made of all rows, without the key, or a stream.
+fn lost(args: &ScanArgs, destination: &Destination, layouts: &Layouts) -> Result<Vec<String>, Failure> {
+    let (formats, mut lost) = (destination.formats(), Vec::new());
+    if shard(args)? != Shard::WHOLE {
+        lost.extend(cannot_be_joined(destination, layouts)?.map(str::to_owned));
+    }
+    let samples = args.samples.is_some_and(|samples| samples.get() > 1);
+    let asked = [("--transcript", args.transcript, Extra::Transcript), ("--samples", samples, Extra::Variants)];
+    for (option, _, key) in asked.into_iter().filter(|(_, is_asked, _)| *is_asked) {
+        if !formats.contains(&Format::Ndjson) {
+            lost.push(format!("{option}: no output has all of it, as NDJSON does: add -o FILE.ndjson"));
+        } else if !layouts.has(Field::Extra(key)) {
+            lost.push(format!("{option}: no output has all of it: name '{}' in --columns", key.as_str()));
+        }
+    }
+    Ok(lost)
+}
+
+/// Why what a shard writes cannot be joined with the others': refused where its rows cannot be read back at all, else told.
+fn cannot_be_joined(destination: &Destination, layouts: &Layouts) -> Result<Option<&'static str>, Failure> {
+    let refuse = |words: String| Err(Failure::usage(format!("--shard: {words}")));
+    let is_file = |output: &Output| matches!(output, Output::File(..));
+    let (has_rows, has_files) = (destination.outputs.iter().any(is_file), destination.files().next().is_some());
+    // Whoever has them on stdout alone does something of his own with them.
+    if !has_files {
+        return Ok(None);
+    }
+    if let Some(missing) = NEEDED.into_iter().find(|column| !layouts.has(Field::Column(*column))) {
+        let name = missing.as_str();
+        return refuse(format!(
+            "rows without '{name}' cannot be read back, so that shards could not be joined: name it in --columns"
+        ));
+    }
+    if has_rows {
+        return Ok(None);
+    }
+    let is_read_back = |format: &Format| *format != Format::Text;
+    if destination.formats().iter().any(is_read_back) {
+        return Ok(Some(
+            "--shard: what goes to a stream has no manifest, by which shards are joined: add -o FILE.ndjson",
+        ));
+    }
+    let words = "workbooks and pages cannot be read back, so that shards could not be joined: add -o FILE.ndjson";
+    refuse(words.to_owned())
 }
 
 /// The targets that were named, but for those that are excluded.

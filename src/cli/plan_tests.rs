@@ -180,6 +180,47 @@ fn what_scans_left_beside_an_output_is_kept() {
     }
 }
 
+/// Workbooks and pages cannot be read back, CSV and chosen columns do not have all of a row, and a stream has no manifest.
+#[test]
+fn what_no_output_would_keep_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = |line: &str| {
+        let line = line.replace("{}", &folder.path().display().to_string());
+        Plan::new(parse(&format!("127.0.0.1 -p 21 {line}")).unwrap())
+    };
+    for (line, expected) in [
+        ("--shard 1/2 -o {}/a.xlsx -o {}/a.html", "--shard: workbooks and pages cannot be read back"),
+        ("--shard 1/2 -o {}/a.csv --columns software,version", "--shard: rows without 'ip' cannot be read back"),
+        ("--shard 1/2 -o {}/a.xlsx -o {}/a.csv --columns ip,port,service", "--shard: rows without 'outcome' cannot"),
+    ] {
+        match plan(line) {
+            Err(Failure::Usage(words)) => assert!(words.starts_with(expected), "{line}: {words}"),
+            other => panic!("it should be refused: {line}: {other:?}"),
+        }
+    }
+    let told = |line: &str| plan(line).unwrap().remarks;
+    let without = |option: &str| format!("{option}: no output has all of it, as NDJSON does: add -o FILE.ndjson");
+    for line in ["-o {}/a.html", "-o {}/a.csv", "-o {}/a.html -o {}/a.csv"] {
+        let expected = ["--transcript", "--samples"].map(without);
+        assert_eq!(told(&format!("--transcript --samples 2 {line}")), expected, "{line}");
+    }
+    assert_eq!(told("--transcript -o {}/a.xlsx"), [without("--transcript")]);
+    let chosen = told("--transcript -o {}/a.xlsx -o {}/a.ndjson --columns ip,port");
+    assert_eq!(chosen, ["--transcript: no output has all of it: name 'transcript' in --columns"]);
+    std::os::unix::fs::symlink("/dev/null", folder.path().join("null.csv")).unwrap();
+    let streamed = told("--shard 1/2 -o {}/a.xlsx -o {}/null.csv").concat();
+    assert!(streamed.starts_with("--shard: what goes to a stream has no manifest"), "{streamed}");
+    assert_eq!(told("--shard 1/2 -o {}/null.csv --columns software"), [""; 0]);
+    for line in [
+        "--shard 1/2 --transcript -o {}/a.xlsx -o {}/a.ndjson",
+        "--shard 1/1 --samples 1 -o {}/a.xlsx",
+        "--shard 1/2 -o {}/a.csv --columns outcome,service,port,ip",
+        "--samples 2 -o {}/a.ndjson --columns ip,variants",
+    ] {
+        assert_eq!(told(line), [""; 0], "{line}");
+    }
+}
+
 #[test]
 fn a_scan_that_is_refused_leaves_what_names_led_to() {
     let folder = tempfile::tempdir().unwrap();
@@ -197,7 +238,7 @@ fn a_scan_that_is_refused_leaves_what_names_led_to() {
 fn a_scan_takes_the_journals_of_all_its_outputs() {
     let left = Left::begin("127.0.0.1 -p 21 -o {}/rows.csv");
     let mut plan = left.plan("127.0.0.1 -p 21 -o {}/a.csv -o {}/rows.csv --overwrite").unwrap();
-    let (_, handles) = Outputs::open(&mut plan.destination, &ProgressBar::hidden()).unwrap();
+    let (_, handles) = Outputs::open(&mut plan.destination, &plan.layouts, &ProgressBar::hidden()).unwrap();
     plan.kept.as_mut().unwrap().begin(handles, None).unwrap();
     drop(plan);
     left.assert_refused("--resume {}/rows.csv", "--resume {}/rows.csv: there is no journal {}/rows.csv.hailer");
@@ -231,7 +272,8 @@ impl Left {
         let left = Self { folder: tempfile::tempdir().unwrap() };
         fs::write(left.path("nets.txt"), "127.0.0.0/28").unwrap();
         let mut plan = left.plan(line).unwrap_or_else(|words| panic!("{line}: {words}"));
-        let (mut outputs, handles) = Outputs::open(&mut plan.destination, &ProgressBar::hidden()).unwrap();
+        let (mut outputs, handles) =
+            Outputs::open(&mut plan.destination, &plan.layouts, &ProgressBar::hidden()).unwrap();
         let mut kept = plan.kept.unwrap();
         let mut disk = kept.begin(handles, None).unwrap();
         let mark = Mark { lengths: outputs.mark().unwrap(), ..Mark::default() };

@@ -13,7 +13,7 @@ const DRAW: Duration = Duration::from_millis(200);
 /// How often a line is written where there is no terminal.
 const LINE: Duration = Duration::from_secs(10);
 
-/// Shows progress on stderr.
+/// Shows progress on stderr, once it [begins](Progress::begin).
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
@@ -39,8 +39,7 @@ impl Progress {
             (false, true) => Manner::Bar,
             (false, false) => Manner::Lines,
         };
-        let target = if manner == Manner::Bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
         // The template is fixed and proved by a test; should it ever not be one, indicatif's own does.
         if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
             bar.set_style(style);
@@ -51,6 +50,14 @@ impl Progress {
         bar.reset_eta();
         let now = Instant::now();
         Self { bar, manner, started: now, done_before, before: (now, done_before) }
+    }
+
+    /// Shows the bar. What was said before stands above it.
+    pub(super) fn begin(&self) {
+        if self.manner == Manner::Bar {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.bar.tick();
+        }
     }
 
     /// The bar, for whoever writes to the same terminal.
@@ -79,6 +86,8 @@ impl Progress {
         let in_flight = HumanCount(stats.in_flight());
         match self.manner {
             Manner::Quiet => None,
+            // What is still made of the rows is told by whoever makes it.
+            Manner::Lines if done >= stats.total() => None,
             Manner::Bar => {
                 let of_this_run = done.saturating_sub(self.done_before);
                 let rate = HumanCount(per_second(of_this_run, self.started.elapsed()));

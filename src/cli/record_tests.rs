@@ -199,8 +199,10 @@ fn first_journal(scan: &Scan) -> Journal {
         seed: 7,
         shard: "1/1".into(),
         all: true,
+        layout: String::new(),
         command: BTreeMap::new(),
         wordlists: Vec::new(),
+        depths: Vec::new(),
         outputs: FORMATS.map(|format| Recorded { path: "/".into(), format: format.as_str().into() }).into(),
         mark: Mark { lengths: vec![0; FORMATS.len()], ..Mark::default() },
     }

@@ -7,7 +7,7 @@ use hailer::{Config, Error, Journal, JournalError, Mark, Recorded, Scan};
 
 use super::Failure;
 use super::args::ScanArgs;
-use super::beside::{Beside, place};
+use super::beside::{Beside, followed, place};
 use super::given::Given;
 
 /// A scan that was left.
@@ -21,7 +21,7 @@ pub(super) struct Resumed {
 impl Resumed {
     /// The scan that wrote an output, which may also be named by its journal.
     pub(super) fn open(output: &Path) -> Result<Self, Failure> {
-        let beside = Beside::named(output);
+        let beside = Beside::named(&followed(output));
         let path = beside.journal();
         let refuse = |words: String| Failure::usage(format!("--resume {}: {words}", output.display()));
         let journal = Journal::read(&path).map_err(|error| match error {
@@ -58,7 +58,7 @@ impl Resumed {
         let given = now.given.over(Given::recorded(&self.journal.command));
         let read = given.read();
         let args = read.map_err(|words| self.refuse(&format!("its command line cannot be repeated: {words}")))?;
-        Ok(ScanArgs { resume: now.resume, quiet: now.quiet, ..args })
+        Ok(ScanArgs { resume: now.resume, quiet: now.quiet, verbose: now.verbose, ..args })
     }
 
     /// When it began, and how far it is, with the lengths in the order of these outputs.
@@ -74,14 +74,29 @@ impl Resumed {
 
     /// What rows were named by so far, and are from now on.
     pub(super) fn wordlists(&self, now: &str) -> Vec<String> {
-        let before = self.journal.wordlists.iter().filter(|before| *before != now);
-        before.cloned().chain([now.to_owned()]).collect()
+        with(&self.journal.wordlists, now)
+    }
+
+    /// How much servers were asked so far, and are from now on.
+    pub(super) fn depths(&self, now: &str) -> Vec<String> {
+        with(&self.journal.depths, now)
     }
 
     /// Whether targets are to come from where they came at first.
     pub(super) fn has_targets_of_old(&self, args: &ScanArgs) -> bool {
         let now: Vec<_> = args.targets.iter().map(String::as_str).collect();
         self.journal.command.get("targets").is_some_and(|then| then.iter().eq(now))
+    }
+
+    /// Whether rows are laid out as they were; no file may hold rows of two kinds.
+    pub(super) fn is_laid_out_so(&self, now: &str) -> Result<(), Failure> {
+        let told =
+            |layout: &str| if layout.is_empty() { "the usual columns and CSV".to_owned() } else { layout.to_owned() };
+        let then = &self.journal.layout;
+        if then == now {
+            return Ok(());
+        }
+        Err(self.refuse(&format!("its rows have {}, and cannot go on with {}", told(then), told(now))))
     }
 
     /// The settings, of which some cannot be others than at first.
@@ -117,4 +132,8 @@ impl Resumed {
     fn refuse(&self, words: &str) -> Failure {
         Failure::usage(format!("cannot go on from {}: {words}", self.path.display()))
     }
+}
+/// What was, each once, and what is now.
+fn with(before: &[String], now: &str) -> Vec<String> {
+    before.iter().filter(|before| *before != now).cloned().chain([now.to_owned()]).collect()
 }

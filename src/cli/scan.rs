@@ -1,10 +1,14 @@
 //! `hailer scan`.
 
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use hailer::output::RowWriter;
+use hailer::output::escape::escape;
 use hailer::{Mark, Notice, Observations, Shard, Stats, Tally};
 use indicatif::HumanCount;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -16,14 +20,15 @@ use tokio::time::{sleep, timeout};
 use super::args::ScanArgs;
 use super::display::{Display, Speaker};
 use super::keeper::Keeper;
-use super::kept::Kept;
+use super::kept::{Kept, MadeOfAll};
+use super::look::Tone;
 use super::outputs::Outputs;
 use super::plan::Plan;
 use super::progress::Progress;
 use super::record::{Record, Recorder, Written};
 use super::signals::Signals;
 use super::summary::Summary;
-use super::{Ended, Failure, list, tell};
+use super::{Ended, Failure, list, report, tell};
 
 /// What the runtime takes, and what a file of rows does, with its lock and what is kept beside it.
 const OPEN_FILES: usize = 6;
@@ -48,10 +53,15 @@ pub(super) fn run(args: ScanArgs) -> Result<Ended, Failure> {
 /// Does what is planned; a witness is shown every row as well.
 pub(super) fn sweep(mut plan: Plan, witness: Option<Box<dyn RowWriter>>) -> Result<Ended, Failure> {
     let runtime = runtime(&plan)?;
+    // Before anything is begun that nobody would end.
+    let mut signals = {
+        let _entered = runtime.enter();
+        Signals::listen().map_err(|error| cannot_start(&error))?
+    };
     let from = plan.kept.as_ref().map(|kept| kept.journal.mark.clone()).unwrap_or_default();
     let done_before = from.checkpoint.done();
     let progress = Progress::new(plan.scan.endpoints(), done_before, plan.quiet);
-    let (mut outputs, handles) = Outputs::open(&mut plan.destination, progress.bar())?;
+    let (mut outputs, handles) = Outputs::open(&mut plan.destination, &plan.layouts, progress.bar())?;
     let disk = plan.kept.as_mut().map(|kept| kept.begin(handles, plan.scan.names_log())).transpose()?;
     // What a witness is there for cannot be repeated.
     let goes_on = witness.is_none();
@@ -63,7 +73,6 @@ pub(super) fn sweep(mut plan: Plan, witness: Option<Box<dyn RowWriter>>) -> Resu
     let Plan { scan, kept, .. } = plan;
     let started = Instant::now();
     let ended = runtime.block_on(async {
-        let mut signals = Signals::listen().map_err(|error| cannot_start(&error))?;
         let mut rows = scan.run();
         let stats = rows.stats();
         let journal = kept.as_ref().map(|kept| kept.journal.clone());
@@ -76,9 +85,13 @@ pub(super) fn sweep(mut plan: Plan, witness: Option<Box<dyn RowWriter>>) -> Resu
         if timeout(LAST_WORDS, &mut notices).await.is_err() {
             notices.abort();
         }
-        let recorded = recorded.and_then(|(ended, written)| conclude(kept.as_ref(), &stats, ended, written));
+        let recorded = match recorded {
+            Ok(recorded) => conclude(kept.as_ref(), &stats, recorded, (&display, &mut signals)).await,
+            Err(failure) => Err(failure),
+        };
         if let Ok((_, tally)) = &recorded {
-            let summary = Summary { stats: &stats, tally, elapsed: started.elapsed(), done_before };
+            let summary =
+                Summary { stats: &stats, tally, elapsed: started.elapsed(), done_before, tone: Tone::of_stderr() };
             display.say(summary.render().trim_end().to_owned());
         }
         let ended = recorded.map(|(ended, _)| ended);
@@ -108,8 +121,13 @@ async fn pass_on(notices: Option<mpsc::Receiver<Notice>>, speaker: Speaker) {
     }
 }
 
-/// What the end means; a scan that is done leaves its manifest.
-fn conclude(kept: Option<&Kept>, stats: &Stats, ended: Ended, written: Written) -> Result<(Ended, Tally), Failure> {
+/// What the end means; a scan that is done leaves what is made of all rows, and its manifest.
+async fn conclude(
+    kept: Option<&Kept>,
+    stats: &Stats,
+    (ended, written): (Ended, Written),
+    (display, signals): (&Display, &mut Signals),
+) -> Result<(Ended, Tally), Failure> {
     let Written { tally, elapsed, result } = written;
     result.map_err(Failure::failed)?;
     if stats.is_canary_dead() {
@@ -117,10 +135,47 @@ fn conclude(kept: Option<&Kept>, stats: &Stats, ended: Ended, written: Written) 
             "a canary does not answer: see that it is up, and the path to it; nothing was begun",
         ));
     }
-    if let Some(kept) = kept.filter(|_| ended == Ended::Done) {
-        kept.end(stats, &tally, elapsed).map_err(Failure::failed)?;
+    let Some(kept) = kept.filter(|_| ended == Ended::Done) else { return Ok((ended, tally)) };
+    let now = SystemTime::now();
+    for made in kept.reports() {
+        display.say(format!("writing {}", escape(made.path.as_os_str().as_bytes())));
+        if make(made, kept, now, signals).await? == Ended::Stopped {
+            return Ok((Ended::Stopped, tally));
+        }
     }
+    kept.end(stats, &tally, elapsed).map_err(Failure::failed)?;
     Ok((ended, tally))
+}
+
+/// Makes what is made of all rows, as of that time, unless a signal asks not to.
+async fn make(made: MadeOfAll, kept: &Kept, now: SystemTime, signals: &mut Signals) -> Result<Ended, Failure> {
+    let is_to_stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&is_to_stop);
+    let (ours, sources) = (kept.our_addresses(), vec![kept.source()]);
+    let mut making = tokio::task::spawn_blocking(move || {
+        let is_to_stop: &(dyn Fn() -> bool + Sync) = &|| asked.load(Ordering::Relaxed);
+        let how = report::How { without_middleboxes: false, our_addresses: &ours, sources, now, is_to_stop };
+        report::make(&made.rows, made.report, &made.path, &how)
+    });
+    let result = tokio::select! {
+        result = &mut making => result,
+        () = signals.next() => {
+            is_to_stop.store(true, Ordering::Relaxed);
+            tokio::select! {
+                result = &mut making => result,
+                // What it has written so far has no name, and goes with this process.
+                () = signals.next() => return Ok(Ended::Stopped),
+            }
+        }
+    };
+    let result =
+        result.map_err(|_| Failure::failed("what makes the report ended before its time: this is a defect"))?;
+    // It may have been done in time.
+    if result.is_err() && is_to_stop.load(Ordering::Relaxed) {
+        Ok(Ended::Stopped)
+    } else {
+        result.map(|()| Ended::Done)
+    }
 }
 
 /// Drives the scan to its end, or to the end that a signal asks for.

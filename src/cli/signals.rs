@@ -1,8 +1,16 @@
-//! Ctrl-C, SIGTERM and SIGHUP, all alike.
+//! Ctrl-C, SIGTERM and SIGHUP, all alike; and SIGXFSZ, which would end the program without a word.
 
 use std::io;
 
+use nix::sys::signal::{SigSet, Signal as Number};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Has a write that would make a file longer than is allowed (`ulimit -f`) fail, as on a full disk, in this thread and those
+/// that it starts.
+pub(super) fn let_long_files_fail() {
+    // Where it cannot be, all is as without it.
+    let _ = SigSet::from(Number::SIGXFSZ).thread_block();
+}
 
 /// The three requests to stop.
 #[derive(Debug)]

@@ -1,14 +1,20 @@
-//! What a scan came to, for people: by outcome, port and software.
+//! What a scan came to, for people: by outcome, port, software, what stands in front and how bad it is, in tables with bars
+//! where a terminal shows them.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use anstyle::Style;
 use hailer::classify::fronting::{Overview, Watched};
 use hailer::manifest::Canaries;
-use hailer::observation::Fronting;
+use hailer::observation::{Fronting, Severity};
+use hailer::output::style::{DIM, PLAIN, of_fronting, of_outcome, of_severity};
 use hailer::{Outcome, Slowed, Stats, Tally};
 use indicatif::HumanCount;
+use unicode_width::UnicodeWidthStr;
 
+use super::look::Tone;
+use super::page::wrap;
 use super::progress::per_second;
 
 /// More ports than this make no table; then only the totals are shown.
@@ -23,6 +29,12 @@ const MAX_SLOWED: usize = 4;
 /// The largest middleboxes are told, so many of them.
 const MAX_MIDDLEBOXES: usize = 10;
 
+/// What is not among the commonest.
+const OTHERS: &str = "(other)";
+
+/// A count is that wide, up to the billions.
+const COUNT: usize = 11;
+
 /// How many endpoints of one port ended how.
 pub(super) type Counts = [(Outcome, u64); Outcome::ALL.len()];
 
@@ -35,6 +47,8 @@ pub(super) struct Summary<'a> {
     pub(super) elapsed: Duration,
     /// How many endpoints earlier runs did.
     pub(super) done_before: u64,
+    /// How it looks.
+    pub(super) tone: Tone,
 }
 
 impl Summary<'_> {
@@ -47,7 +61,7 @@ impl Summary<'_> {
     }
 
     fn write_all(&self, text: &mut String) -> std::fmt::Result {
-        let Self { stats, tally, elapsed, done_before } = *self;
+        let Self { stats, tally, elapsed, done_before, tone } = *self;
         let of_this_run = stats.done().saturating_sub(done_before);
         write!(text, "{} of {} endpoints", HumanCount(stats.done()), HumanCount(stats.total()))?;
         if done_before > 0 {
@@ -61,9 +75,10 @@ impl Summary<'_> {
             HumanCount(tally.rows),
             if tally.rows == 1 { "row" } else { "rows" },
         )?;
-        outcomes(text, &stats.ports().collect::<Vec<_>>())?;
-        software(text, tally)?;
-        fronting(text, tally)?;
+        outcomes(text, tone, &stats.ports().collect::<Vec<_>>())?;
+        software(text, tone, tally)?;
+        fronting(text, tone, tally)?;
+        findings(text, tone, tally)?;
         middleboxes(text, &stats.overview())?;
         if done_before > 0 {
             writeln!(text, "middleboxes are told of this run alone; `hailer report FILE` tells of all rows")?;
@@ -111,78 +126,128 @@ fn slowed(text: &mut String, stats: &Stats) -> std::fmt::Result {
     writeln!(text, "{}", if networks > named { " and others" } else { "" })
 }
 
-pub(super) fn outcomes(text: &mut String, ports: &[(u16, Counts)]) -> std::fmt::Result {
+pub(super) fn outcomes(text: &mut String, tone: Tone, ports: &[(u16, Counts)]) -> std::fmt::Result {
+    /// As wide as an outcome, with what stands before it, and a count.
+    const TOTAL: usize = 2 + 14 + 1 + COUNT;
+    const EACH: usize = 1 + 9;
+
     let ports: Vec<_> = ports.iter().filter(|(_, counts)| counts.iter().any(|(_, count)| *count > 0)).collect();
-    let columns: &[_] = if ports.len() <= MAX_COLUMNS { &ports } else { &[] };
+    let has_room = ports.len() <= MAX_COLUMNS && tone.has_room(TOTAL + EACH * ports.len());
+    let columns: &[_] = if has_room { &ports } else { &[] };
     if ports.is_empty() {
         return Ok(());
     }
-    write!(text, "  {:<14} {:>11}", "outcome", "all ports")?;
+    let totals = Outcome::ALL.into_iter().enumerate().map(|(place, outcome)| {
+        (place, outcome, ports.iter().map(|(_, counts)| counts[place].1).fold(0, u64::saturating_add))
+    });
+    let totals: Vec<_> = totals.filter(|(.., total)| *total > 0).collect();
+    let most = totals.iter().map(|(.., total)| *total).max().unwrap_or_default();
+    let bar = tone.bar_behind(TOTAL + EACH * columns.len());
+    let room = bar.map_or(0, |width| width + 2);
+    let mut head = format!("  {:<14} {:>COUNT$}{:room$}", "outcome", "all ports", "");
     for (port, _) in columns {
-        write!(text, " {port:>9}")?;
+        write!(head, " {port:>9}")?;
     }
-    writeln!(text)?;
-    for (place, outcome) in Outcome::ALL.into_iter().enumerate() {
-        let total: u64 = ports.iter().map(|(_, counts)| counts[place].1).sum();
-        if total == 0 {
-            continue;
+    writeln!(text, "{}", tone.paint(head.trim_end(), DIM))?;
+    for (place, outcome, total) in totals {
+        let style = of_outcome(outcome);
+        let mut line = format!("  {} {:>COUNT$}", tone.paint(&format!("{outcome:<14}"), style), told(total));
+        if let Some(width) = bar {
+            write!(line, "  {}", tone.paint(&format!("{:<width$}", tone.bar(total, most, width)), style))?;
         }
-        write!(text, "  {outcome:<14} {:>11}", HumanCount(total).to_string())?;
         for (_, counts) in columns {
-            write!(text, " {:>9}", HumanCount(counts[place].1).to_string())?;
+            write!(line, " {:>9}", told(counts[place].1))?;
         }
-        writeln!(text)?;
+        writeln!(text, "{}", line.trim_end())?;
     }
     Ok(())
 }
 
-pub(super) fn software(text: &mut String, tally: &Tally) -> std::fmt::Result {
+pub(super) fn software(text: &mut String, tone: Tone, tally: &Tally) -> std::fmt::Result {
     let mut counts: Vec<_> = tally.software.iter().map(|(name, count)| (&**name, *count)).collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     if counts.is_empty() && tally.unnamed == 0 {
         return Ok(());
     }
-    writeln!(text, "  {:<26} {:>11}", "software", "endpoints")?;
-    for (name, count) in counts.iter().take(MAX_SOFTWARE) {
-        writeln!(text, "  {name:<26} {:>11}", HumanCount(*count).to_string())?;
-    }
     let more: u64 = counts.iter().skip(MAX_SOFTWARE).fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
-    for (name, count) in [("(other)", more), ("(unnamed)", tally.unnamed)] {
-        if count > 0 {
-            writeln!(text, "  {name:<26} {:>11}", HumanCount(count).to_string())?;
-        }
+    let others = [(OTHERS, more), ("(unnamed)", tally.unnamed)].into_iter().filter(|(_, count)| *count > 0);
+    let lines = counts.iter().copied().take(MAX_SOFTWARE).map(|(name, count)| (name, count, PLAIN));
+    let lines: Vec<_> = lines.chain(others.map(|(name, count)| (name, count, DIM))).collect();
+    table(text, tone, "software", &lines)
+}
+
+/// How bad the worst finding of each endpoint is.
+pub(super) fn findings(text: &mut String, tone: Tone, tally: &Tally) -> std::fmt::Result {
+    let count = |severity: Severity| tally.severities.get(severity.as_str()).copied().unwrap_or_default();
+    let lines = Severity::ALL.into_iter().rev().map(|it| (it.as_str(), count(it), of_severity(it)));
+    let lines: Vec<_> = lines.filter(|(_, count, _)| *count > 0).collect();
+    if lines.is_empty() { Ok(()) } else { table(text, tone, "worst finding", &lines) }
+}
+
+/// How many endpoints there are of what, each with a bar beside it where there is room.
+fn table(text: &mut String, tone: Tone, head: &str, lines: &[(&str, u64, Style)]) -> std::fmt::Result {
+    /// As wide as most names of products, and as the longest.
+    const NAME: std::ops::RangeInclusive<usize> = 26..=40;
+    /// On a terminal that has no room for more.
+    const LEAST: usize = 8;
+
+    let longest = lines.iter().map(|line| line.0.width()).max().unwrap_or_default();
+    let room = tone.width().saturating_sub(2 + 1 + COUNT).max(LEAST);
+    let column = longest.clamp(*NAME.start(), *NAME.end());
+    let column = if tone.has_room(2 + column + 1 + COUNT) { column } else { column.min(room) };
+    // The rest is no product, and would dwarf those that are.
+    let has_bar = |name: &str| name != OTHERS;
+    let most = lines.iter().filter(|line| has_bar(line.0)).map(|line| line.1).max().unwrap_or_default();
+    let bar = tone.bar_behind(2 + column + 1 + COUNT);
+    let head = tone.fitted(head, column);
+    writeln!(text, "{}", tone.paint(&format!("  {head:<column$} {:>COUNT$}", "endpoints"), DIM))?;
+    for (name, count, style) in lines {
+        let bar = bar.filter(|_| has_bar(name)).map(|width| tone.bar(*count, most, width)).unwrap_or_default();
+        let name = tone.fitted(name, column);
+        let blanks = " ".repeat(column.saturating_sub(name.width()));
+        let gap = if bar.is_empty() { "" } else { "  " };
+        let (name, bar) = (tone.paint(&name, *style), tone.paint(&bar, *style));
+        writeln!(text, "  {name}{blanks} {:>COUNT$}{gap}{bar}", told(*count))?;
     }
     Ok(())
 }
 
+fn told(count: u64) -> String {
+    HumanCount(count).to_string()
+}
+
 /// Nothing observed is not that nothing is there: a transparent proxy leaves no trace.
-pub(super) fn fronting(text: &mut String, tally: &Tally) -> std::fmt::Result {
+pub(super) fn fronting(text: &mut String, tone: Tone, tally: &Tally) -> std::fmt::Result {
     let count = |verdict: Fronting| tally.fronting.get(verdict.as_str()).copied().unwrap_or_default();
     let verdicts = Fronting::ALL.into_iter().rev();
     if verdicts.clone().all(|verdict| verdict == Fronting::NotObserved || count(verdict) == 0) {
         return Ok(());
     }
-    writeln!(text, "  {:<26} {:>11}", "in front of a server", "endpoints")?;
-    for verdict in verdicts.filter(|verdict| count(*verdict) > 0) {
-        let words = match verdict {
-            Fronting::Confirmed => "confirmed",
-            Fronting::Likely => "likely",
-            Fronting::Nat => "forwarding or NAT",
-            Fronting::Possible => "possible",
-            Fronting::NotObserved => "nothing observed",
-        };
-        writeln!(text, "  {words:<26} {:>11}", HumanCount(count(verdict)).to_string())?;
-    }
+    let words = |verdict| match verdict {
+        Fronting::Confirmed => "confirmed",
+        Fronting::Likely => "likely",
+        Fronting::Nat => "forwarding or NAT",
+        Fronting::Possible => "possible",
+        Fronting::NotObserved => "nothing observed",
+    };
+    let lines = verdicts.map(|verdict| (words(verdict), count(verdict), of_fronting(verdict)));
+    let lines: Vec<_> = lines.filter(|(_, count, _)| *count > 0).collect();
+    table(text, tone, "in front of a server", &lines)?;
     let mut fronts: Vec<_> = tally.fronts.iter().map(|(name, count)| (&**name, *count)).collect();
     fronts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    for (place, (name, count)) in fronts.iter().take(MAX_SOFTWARE).enumerate() {
-        write!(text, "{} {name} {}", if place == 0 { "  of them:" } else { "," }, HumanCount(*count))?;
+    if fronts.is_empty() {
+        return Ok(());
     }
-    match (fronts.len(), fronts.len().saturating_sub(MAX_SOFTWARE)) {
-        (0, _) => Ok(()),
-        (_, 0) => writeln!(text),
-        (_, more) => writeln!(text, " and {more} others"),
+    let named = fronts.iter().take(MAX_SOFTWARE).map(|(name, count)| format!("{name} {}", HumanCount(*count)));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let words = match fronts.len().saturating_sub(MAX_SOFTWARE) {
+        0 => format!("of them: {named}"),
+        more => format!("of them: {named} and {more} others"),
+    };
+    for line in wrap(&words, "  ", "    ", tone.width()) {
+        writeln!(text, "{line}")?;
     }
+    Ok(())
 }
 
 /// What answers in the place of servers.

@@ -1,19 +1,26 @@
 //! Rows from files, one at a time.
 //!
-//! What a file is, CSV or NDJSON, its first byte says, behind a byte order mark where editors have put one. In CSV the header decides which columns there are; the guard's `'`
-//! is taken off. A last line that broke off, as that of a scan that was killed, is left out, and [`Rows::torn`] tells of
-//! it; anything else that is no row is an error, which says where and what to do.
+//! What a file is, CSV or NDJSON, its first byte says, behind a byte order mark where spreadsheets have put one. In CSV the
+//! header decides which columns there are, what stands between them, and whether cells have a guard, whose `'` is taken
+//! off; times and numbers as a spreadsheet has them are brought into the usual form. A last line that broke off, as that of
+//! a scan that was killed, is left out, and [`Rows::torn`] tells of it; anything else that is no row is an error, which says
+//! where and what to do.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::sync::Arc;
 
 use csv::{ByteRecord, ReaderBuilder};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::row::{Cell, Key, Row};
+use super::row::{Cell, Columns, Key, Row};
+use super::spoken::Spoken;
+use crate::observation::Outcome;
 use crate::output::Column;
+use crate::output::csv::plain;
 use crate::output::escape::unguard;
 
 /// No row is as long as that: a greeting has 64 KiB, and a transcript some of them.
@@ -63,7 +70,27 @@ pub struct Rows<R> {
 enum Lines<R> {
     Empty,
     Csv(Box<Csv<R>>),
-    Ndjson { source: R, line: u64, buffer: Vec<u8> },
+    Ndjson { source: R, line: u64, buffer: Vec<u8>, seen: Seen },
+}
+
+/// What any row had.
+#[derive(Debug, Default)]
+struct Seen {
+    columns: Columns,
+    has_greeted: bool,
+}
+
+impl Seen {
+    fn see(&mut self, row: &Row) {
+        self.columns.add(row);
+        self.has_greeted |= row.outcome() == Some(Outcome::Greeted);
+    }
+
+    /// Whether columns were chosen: every row has a time, and what greets has a greeting.
+    fn is_of_some(&self) -> bool {
+        let has = |column| self.columns.has(column);
+        has(Column::Port) && !has(Column::Time) || self.has_greeted && !(has(Column::Code) && has(Column::Banner))
+    }
 }
 
 #[derive(Debug)]
@@ -71,6 +98,7 @@ struct Csv<R> {
     reader: csv::Reader<Source<R>>,
     header: Vec<Key>,
     record: ByteRecord,
+    dialect: Spoken,
 }
 
 impl<R: Read> Rows<BufReader<R>> {
@@ -98,10 +126,15 @@ impl<R: Read> Rows<BufReader<R>> {
             source.consume(BYTE_ORDER_MARK.len());
         }
         let begins = source.fill_buf().map_err(cannot_read)?;
+        if let Some(what) = made_of_rows(begins) {
+            let words =
+                format!("this is {what}, which cannot be read back: give the rows that it was made of (.csv, .ndjson)");
+            return Err(ReadError { file, place: Place(1, None), words });
+        }
         let first = begins.iter().copied().find(|byte| !byte.is_ascii_whitespace());
         let lines = match first {
             None if begins.is_empty() => Lines::Empty,
-            Some(b'{') => Lines::Ndjson { source, line: 0, buffer: Vec::new() },
+            Some(b'{') => Lines::Ndjson { source, line: 0, buffer: Vec::new(), seen: Seen::default() },
             Some(_) | None => Lines::Csv(Box::new(Csv::new(&file, source)?)),
         };
         Ok(Self { file, lines, torn: None, has_failed: false })
@@ -117,6 +150,16 @@ impl<R: BufRead> Rows<R> {
     /// Whether there is nothing in it, not even a header.
     pub fn is_empty(&self) -> bool {
         matches!(self.lines, Lines::Empty)
+    }
+
+    /// Whether it has a column: by the header of CSV; of NDJSON, once all of it is read, a column that no row has is one that
+    /// it lacks where rows lack what all have that a scan writes.
+    pub fn has(&self, column: Column) -> bool {
+        match &self.lines {
+            Lines::Csv(csv) => csv.header.contains(&Key::Column(column)),
+            Lines::Ndjson { seen, .. } => seen.columns.has(column) || !seen.is_of_some(),
+            Lines::Empty => true,
+        }
     }
 
     /// Columns of CSV that the schema does not have.
@@ -142,20 +185,28 @@ impl<R: BufRead> Rows<R> {
                 }
                 Line::Row(row, line) => (row, line),
             },
-            Lines::Ndjson { source, line, buffer } => match read_line(source, line, buffer, &self.file)? {
+            Lines::Ndjson { source, line, buffer, seen } => match read_line(source, line, buffer, &self.file)? {
                 Line::End => return Ok(None),
                 Line::Torn(line) => {
                     self.torn = Some(line);
                     return Ok(None);
                 }
-                Line::Row(row, line) => (row, line),
+                Line::Row(row, line) => {
+                    seen.see(&row);
+                    (row, line)
+                }
             },
         };
         match row.mistake() {
             None => Ok(Some(row)),
             Some((column, what)) => {
-                let found = row.text(column).unwrap_or_default();
-                let words = format!("{}: '{}' is not {what}; {MEND}", column.as_str(), found.escape_debug());
+                let name = column.as_str();
+                let words = match row.text(column) {
+                    Some(found) => format!("{name}: '{}' is not {what}; {MEND}", found.escape_debug()),
+                    None => {
+                        format!("there is no '{name}', without which nothing is a row: was it written with --columns?")
+                    }
+                };
                 Err(self.error(Place(line, None), words))
             }
         }
@@ -179,12 +230,30 @@ impl<R: BufRead> Iterator for Rows<R> {
     }
 }
 
+/// What `hailer diff` writes looks like rows with some more columns.
+const DIFFERENCES: &str = "these are differences, not rows: give the rows that were compared";
+
 const MEND: &str = "mend the line, or take it out";
 
 enum Line {
     Row(Row, u64),
     Torn(u64),
     End,
+}
+
+/// What a file is that begins so, if it is none of rows but made of such.
+pub(super) fn made_of_rows(begins: &[u8]) -> Option<&'static str> {
+    let is_tagged = |tag: &str| {
+        let begins = begins.trim_ascii_start();
+        begins.get(..tag.len()).is_some_and(|begins| begins.eq_ignore_ascii_case(tag.as_bytes()))
+    };
+    if begins.starts_with(b"PK\x03\x04") {
+        Some("a workbook")
+    } else if is_tagged("<!doctype") || is_tagged("<html") {
+        Some("a page")
+    } else {
+        None
+    }
 }
 
 fn failed(file: &Arc<str>, line: u64, cause: &io::Error) -> ReadError {
@@ -215,6 +284,9 @@ fn read_line(
             continue;
         }
         return match serde_json::from_slice::<Object>(buffer) {
+            Ok(Object(row)) if *number == 1 && ["kind", "fields"].iter().all(|key| row.other(key).is_some()) => {
+                Err(error(None, DIFFERENCES.to_owned()))
+            }
             Ok(Object(row)) => Ok(Line::Row(row, *number)),
             Err(_) if !is_whole => Ok(Line::Torn(*number)),
             Err(cause) => Err(error(Some(cause.column()), format!("this is not a JSON object on one line; {MEND}"))),
@@ -238,18 +310,15 @@ impl<'de> Deserialize<'de> for Object {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
                 let mut row = Row::default();
-                while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                while let Some((Name(key), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
                     let raw = value.get();
-                    // An empty text is an absent one.
-                    match serde_json::from_str(raw) {
-                        Ok(text) if raw.starts_with('"') => {
-                            let text: String = text;
-                            if !text.is_empty() {
-                                row.push(Key::named(&key), Cell::Text(text));
-                            }
-                        }
-                        Ok(_) | Err(_) if raw != "null" => row.push(Key::named(&key), Cell::Json(raw.to_owned())),
-                        Ok(_) | Err(_) => {}
+                    let cell = match text(raw).map_err(A::Error::custom)? {
+                        Some(text) => Cell::Text(text),
+                        None => Cell::Json(raw.to_owned()),
+                    };
+                    // Neither is a value: an empty text is an absent one.
+                    if !matches!(raw, "null" | "\"\"") {
+                        row.push(Key::named(&key), cell);
                     }
                 }
                 Ok(row)
@@ -260,25 +329,43 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
+/// A key, which is seldom escaped.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// What a value says that is a text.
+fn text(raw: &str) -> serde_json::Result<Option<String>> {
+    match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(text) if !text.contains('\\') => Ok(Some(text.to_owned())),
+        Some(_) => serde_json::from_str(raw).map(Some),
+        None => Ok(None),
+    }
+}
+
 impl<R: BufRead> Csv<R> {
-    fn new(file: &Arc<str>, source: R) -> Result<Self, ReadError> {
+    fn new(file: &Arc<str>, mut source: R) -> Result<Self, ReadError> {
+        let mut first = Vec::new();
+        source.by_ref().take(MAX_ROW).read_until(b'\n', &mut first).map_err(|cause| failed(file, 1, &cause))?;
+        let dialect = Spoken::of(&first, &NEEDED);
+        let source = Cursor::new(first).chain(source);
         let source = Source { inner: source, last: b'\n', has_ended: false, allowance: MAX_ROW };
-        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(source);
+        let mut reader = ReaderBuilder::new();
+        let reader = reader.has_headers(false).flexible(true).delimiter(dialect.delimiter.as_byte());
+        let mut reader = reader.from_reader(source);
         let mut record = ByteRecord::new();
         let error = |words: String| ReadError { file: Arc::clone(file), place: Place(1, None), words };
         reader.read_byte_record(&mut record).map_err(|cause| error(format!("it cannot be read: {cause}")))?;
         if record.len() > MAX_COLUMNS {
             return Err(error(format!("here are {} columns, and rows have {MAX_COLUMNS} at most", record.len())));
         }
-        let names: Vec<_> = record.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        let plain = |name: &str| if dialect.is_guarded { unguard(name).to_owned() } else { name.to_owned() };
+        let names: Vec<_> = record.iter().map(|name| plain(&String::from_utf8_lossy(name))).collect();
+        if ["kind", "field", "what"].iter().all(|name| names.iter().any(|other| other == name)) {
+            return Err(error(DIFFERENCES.to_owned()));
+        }
         let header: Vec<_> = names.iter().map(|name| Key::named(name)).collect();
         if let Some(missing) = NEEDED.into_iter().find(|column| !header.contains(&Key::Column(*column))) {
-            let advice = match names.as_slice() {
-                [name] if name.contains(';') => {
-                    "The columns seem to be separated by ';': save the file as CSV with commas"
-                }
-                _ => "The first line of CSV names the columns, with commas between",
-            };
+            let advice = "The first line of CSV names the columns, with ',', ';', '|' or TAB between";
             let missing = missing.as_str();
             return Err(error(format!("this is not the header of rows: there is no column '{missing}'. {advice}")));
         }
@@ -287,7 +374,7 @@ impl<R: BufRead> Csv<R> {
         {
             return Err(error(format!("the column '{}' is there twice: take one out", name.escape_debug())));
         }
-        Ok(Self { reader, header, record })
+        Ok(Self { reader, header, record, dialect })
     }
 
     fn read(&mut self, file: &Arc<str>) -> Result<Line, ReadError> {
@@ -314,8 +401,13 @@ impl<R: BufRead> Csv<R> {
         for (key, cell) in self.header.iter().zip(&self.record) {
             let cell = str::from_utf8(cell)
                 .map_err(|_| error(format!("{}: this is not UTF-8; save the file as UTF-8", key.as_str())))?;
+            let cell = if self.dialect.is_guarded { unguard(cell) } else { cell };
+            let cell = match key {
+                Key::Column(column) => plain(*column, cell, self.dialect.delimiter),
+                Key::Other(_) => cell.into(),
+            };
             if !cell.is_empty() {
-                row.push(key.clone(), Cell::Text(unguard(cell).to_owned()));
+                row.push(key.clone(), Cell::Text(cell.into_owned()));
             }
         }
         Ok(Line::Row(row, line))
@@ -325,7 +417,8 @@ impl<R: BufRead> Csv<R> {
 /// What CSV is read from: it knows how it ended, and that a row has to end.
 #[derive(Debug)]
 struct Source<R> {
-    inner: R,
+    /// The header's first line, and what follows it.
+    inner: Chain<Cursor<Vec<u8>>, R>,
     last: u8,
     /// Where its last row has no end, that is known when this row is read.
     has_ended: bool,

@@ -1,7 +1,7 @@
 //! One row as it was read: every cell, with accessors for what is judged by.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,6 +119,28 @@ impl Default for Places {
     }
 }
 
+/// Columns that some rows had.
+#[derive(Debug)]
+pub(super) struct Columns([bool; Column::ALL.len()]);
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self([false; Column::ALL.len()])
+    }
+}
+
+impl Columns {
+    pub(super) fn add(&mut self, row: &Row) {
+        for (known, place) in self.0.iter_mut().zip(row.places.0) {
+            *known |= place.is_some();
+        }
+    }
+
+    pub(super) fn has(&self, column: Column) -> bool {
+        self.0[column.number()]
+    }
+}
+
 impl Row {
     pub(super) fn push(&mut self, key: Key, cell: Cell) {
         if let Key::Column(column) = &key {
@@ -132,6 +154,14 @@ impl Row {
         self.cells.iter().map(|(key, cell)| (key, cell))
     }
 
+    /// What stands under that key.
+    pub(super) fn at(&self, key: &Key) -> Option<&Cell> {
+        match key {
+            Key::Column(column) => self.cell(*column),
+            Key::Other(name) => self.others().find(|(other, _)| *other == &**name).map(|(_, cell)| cell),
+        }
+    }
+
     /// What stands in a column, as CSV has it but without quotes and guard. What is empty, also a list of others', is absent:
     /// CSV cannot tell them apart.
     pub fn text(&self, column: Column) -> Option<Cow<'_, str>> {
@@ -142,6 +172,29 @@ impl Row {
     pub fn other(&self, name: &str) -> Option<Cow<'_, str>> {
         let (_, cell) = self.others().find(|(other, _)| *other == name)?;
         Some(as_text(cell)).filter(|text| !text.is_empty())
+    }
+
+    /// The names of what it has beside the columns of the schema.
+    pub fn other_names(&self) -> impl Iterator<Item = &str> {
+        self.others().map(|(name, _)| name)
+    }
+
+    /// The items of a list, in the form that a text has.
+    pub fn list(&self, column: Column) -> Vec<String> {
+        match self.cell(column) {
+            Some(Cell::Text(text)) => split_list(text).into_iter().map(plain_item).collect(),
+            Some(Cell::Json(json)) => serde_json::from_str(json).unwrap_or_default(),
+            None => Vec::new(),
+        }
+    }
+
+    /// What stands in columns that the schema does not have, as NDJSON has it: where a row says so by itself it is a list, an
+    /// object, a number or a flag, and what is text is text, whatever it looks like.
+    pub(crate) fn other_values(&self) -> impl Iterator<Item = (&str, Value)> {
+        self.others().map(|(name, cell)| match cell {
+            Cell::Text(text) => (name, Value::from(text.as_str())),
+            Cell::Json(json) => (name, serde_json::from_str(json).unwrap_or_else(|_| json.as_str().into())),
+        })
     }
 
     /// What stands in columns that the schema does not have.
@@ -160,6 +213,26 @@ impl Row {
     /// The port.
     pub fn port(&self) -> Option<u16> {
         self.parsed(Column::Port)
+    }
+
+    /// Where its endpoint is: `192.0.2.1:25`, `[2001:db8::1]:25`, and by its name where it has no address. It can be shown
+    /// on a terminal whoever wrote it.
+    pub fn endpoint(&self) -> Option<String> {
+        let port = self.port()?;
+        match self.ip() {
+            Some(ip) => Some(SocketAddr::new(ip, port).to_string()),
+            None => Some(format!("{}:{port}", inert(self.text(Column::Name)?))),
+        }
+    }
+
+    /// Whether it was read from NDJSON, which has keys that CSV has no columns for.
+    pub(super) fn is_of_json(&self) -> bool {
+        matches!(self.cell(Column::Port), Some(Cell::Json(_)))
+    }
+
+    /// Whether it was reached by a name.
+    pub(super) fn has_name(&self) -> bool {
+        self.cell(Column::Name).is_some()
     }
 
     /// The service that was expected.
@@ -222,7 +295,8 @@ impl Row {
         let shown = |column| self.text(column).map(inert);
         let (software, front) = (shown(Column::Software), shown(Column::Front));
         let (outcome, fronting) = (self.outcome()?, self.fronting());
-        Some(count(Tallied { outcome, software: software.as_deref(), fronting, front: front.as_deref() }))
+        let severity = self.severity();
+        Some(count(Tallied { outcome, software: software.as_deref(), fronting, front: front.as_deref(), severity }))
     }
 
     /// The first column that does not hold what it should, and that.

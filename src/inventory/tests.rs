@@ -5,13 +5,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::classify::fronting::{Bounds, Overview, Sweep};
 use crate::observation::{End, Ending, Evidence, EvidenceCode, Fronting, Grade, Software};
-use crate::output::{Cell, Column, Format, Kind, RowSink, RowWriter};
+use crate::output::{Cell, Column, CsvProfile, Delimiter, Dialect, Fields, Format, Kind, Layout, RowSink, RowWriter};
 use crate::{Observation, Outcome, Service};
 
 /// Rows as a scan writes them.
-fn written(format: Format, rows: &[Observation]) -> String {
+fn written(layout: impl Into<Layout>, rows: &[Observation]) -> String {
     let mut lines = Vec::new();
-    let mut sink = RowSink::over(format, "memory", &mut lines);
+    let mut sink = RowSink::over(layout, "memory", &mut lines);
     for row in rows {
         sink.write(row).unwrap();
     }
@@ -97,6 +97,82 @@ fn what_is_read_is_written_as_it_was() {
         let text = written(format, &rows);
         assert_eq!(rewritten(&writer, &read(&text)), text);
     }
+}
+
+fn dialects() -> impl Iterator<Item = Dialect> {
+    let profiles = [CsvProfile::Default, CsvProfile::Excel, CsvProfile::Raw];
+    profiles.into_iter().flat_map(|profile| Delimiter::ALL.map(|delimiter| Dialect { profile, delimiter }))
+}
+
+fn csv_of(dialect: Dialect, fields: &str) -> Layout {
+    let fields = if fields.is_empty() { Fields::default() } else { Fields::named(fields.split(' ')).unwrap() };
+    Layout { fields, dialect, ..Layout::from(Format::Csv) }
+}
+
+fn all_columns() -> Vec<Key> {
+    Column::ALL.map(Key::Column).into()
+}
+
+#[test]
+fn every_dialect_is_read_back() {
+    let rows = [greeted(3, 25, Service::Smtp, "220 m.example ESMTP Postfix\r\n"), odd()];
+    let plain = read(&written(Format::Csv, &rows));
+    let told = |row: &Row, column| row.text(column).map(|text| text.replace(r"\x3d", "=").replace(r"\x2b", "+"));
+    for dialect in dialects() {
+        let text = written(csv_of(dialect, ""), &rows);
+        let again = read(&text);
+        for (row, plain) in again.iter().zip(&plain) {
+            for column in Column::ALL {
+                let expected = match column {
+                    // Spreadsheets have no microseconds.
+                    Column::Time if dialect.profile == CsvProfile::Excel => {
+                        plain.text(column).map(|time| time.replace(".000000Z", "Z"))
+                    }
+                    _ => told(plain, column),
+                };
+                assert_eq!(told(row, column), expected, "{} in {dialect:?}", column.as_str());
+            }
+        }
+        assert_eq!(rewritten(&Writer::CsvOf(dialect, all_columns()), &again), text, "{dialect:?}");
+        // The other way too, from what the scan wrote otherwise.
+        if dialect.profile != CsvProfile::Raw {
+            assert_eq!(rewritten(&Writer::CsvOf(dialect, all_columns()), &plain), text, "{dialect:?}");
+        }
+    }
+}
+
+#[test]
+fn chosen_columns_are_read_back_in_every_dialect() {
+    let rows = [odd()];
+    for dialect in dialects() {
+        let text = written(csv_of(dialect, "outcome connect_ms version port ip service hostname"), &rows);
+        let [row] = read(&text).try_into().unwrap();
+        assert_eq!(row.text(Column::Version).as_deref(), Some("4.90"));
+        assert_eq!(row.text(Column::ConnectMs).as_deref(), Some("1.5"), "{text}");
+        assert_eq!(row.text(Column::Hostname).as_deref(), Some("'=evil; host"), "{text}");
+        let keys = ["ip", "port", "outcome"].map(Key::named).to_vec();
+        let json = rewritten(&Writer::NdjsonOf(keys), &[row]);
+        assert_eq!(json, "{\"ip\":\"192.0.2.9\",\"port\":21,\"outcome\":\"greeted\"}\n");
+    }
+}
+
+/// A byte at a time, as a pipe may give it.
+#[test]
+fn a_header_may_come_in_pieces() {
+    struct Drops<'a>(&'a [u8]);
+    impl std::io::Read for Drops<'_> {
+        fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+            let count = self.0.len().min(bytes.len()).min(1);
+            let (now, later) = self.0.split_at(count);
+            bytes[..count].copy_from_slice(now);
+            self.0 = later;
+            Ok(count)
+        }
+    }
+    let dialect = Dialect { profile: CsvProfile::Default, delimiter: Delimiter::Semicolon };
+    let text = written(csv_of(dialect, ""), &[odd()]);
+    let rows: Vec<_> = Rows::new("rows", Drops(text.as_bytes())).unwrap().map(Result::unwrap).collect();
+    assert_eq!(rows, read(&text));
 }
 
 #[test]
@@ -194,10 +270,15 @@ fn mistakes_are_told_with_their_place() {
         (format!("{json}\n[1]\n"), "rows:3:"),
         (json.replace("21", "\"ftp\""), "rows:1: port: 'ftp' is not a port; mend the line, or take it out"),
         (json.replace("ftp", "gopher"), "rows:1: service: 'gopher' is not a service"),
+        ("{\"ip\":\"::1\",\"port\":21}\n".to_owned(), "rows:1: there is no 'service', without which nothing is a row"),
+        (
+            "{\"kind\":\"appeared\",\"port\":21,\"fields\":[{}]}\n".to_owned(),
+            "rows:1: these are differences, not rows: give the rows that were compared",
+        ),
         ("10.0.0.1,21\n".to_owned(), "rows:1: this is not the header of rows: there is no column 'ip'."),
         (
-            header.replace(',', ";"),
-            "rows:1: this is not the header of rows: there is no column 'ip'. The columns seem to be separated by ';'",
+            "ip;port;service\n".to_owned(),
+            "rows:1: this is not the header of rows: there is no column 'ip'. The first line of CSV names the columns, with ',', ';',",
         ),
         (format!("x{header}"), "rows:1: this is not the header of rows: there is no column 'ip'. The first line"),
         (format!("{}{header}", "x,".repeat(1021)), "rows:1: here are 1025 columns, and rows have 1024 at most"),

@@ -24,6 +24,9 @@ pub struct Settings {
     pub ftp_greeting_timeout_ms: u64,
     pub leave: String,
     pub depth: String,
+    /// That of earlier runs, where it was another: some of the rows were asked so much.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depths_before: Vec<String>,
     pub anonymous: bool,
     pub ehlo_name: Option<String>,
     pub transcript: bool,
@@ -59,7 +62,7 @@ pub struct Settings {
 
 impl Settings {
     /// The settings that a scan was made with. Only [`Scan`] knows its pace, how much is done at once, and who
-    /// it says it is; where its wordlists are from knows nobody here.
+    /// it says it is; where its wordlists are from, and what earlier runs were, knows nobody here.
     pub fn new(config: &Config, scan: &Scan, ports: &Ports) -> Self {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let listed: Vec<_> = ports.iter().map(|(port, service)| format!("{port}={service}")).collect();
@@ -78,6 +81,7 @@ impl Settings {
                 Leave::Close => "close".into(),
             },
             depth: config.depth.as_str().into(),
+            depths_before: Vec::new(),
             anonymous: config.anonymous,
             ehlo_name: scan.ehlo_name().map(str::to_owned),
             transcript: config.transcript,

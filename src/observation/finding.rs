@@ -31,6 +31,11 @@ impl Severity {
             Self::High => "high",
         }
     }
+
+    /// The severity of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.as_str() == name)
+    }
 }
 
 impl fmt::Display for Severity {

@@ -59,14 +59,16 @@ pub fn unescape(text: &str) -> Option<Vec<u8>> {
 /// assert_eq!(unguard("'=HYPERLINK(1)"), "=HYPERLINK(1)");
 /// assert_eq!(unguard("''quoted'"), "'quoted'");
 /// assert_eq!(unguard("220 a=b"), "220 a=b");
+/// assert_eq!(unguard("'t was"), "'t was");
 /// ```
 pub fn guard(cell: &str) -> bool {
     cell.starts_with('\'') || cell.trim_start().starts_with(begins_formula)
 }
 
-/// A cell of CSV without the `'` of its [`guard`]; for columns that a peer can influence.
+/// A cell of CSV without the `'` of its [`guard`]; for columns that a peer can influence. A `'` that guards nothing is part
+/// of the cell: another program may have written it.
 pub fn unguard(cell: &str) -> &str {
-    cell.strip_prefix('\'').unwrap_or(cell)
+    cell.strip_prefix('\'').filter(|rest| guard(rest)).unwrap_or(cell)
 }
 
 /// The items of a list in CSV, after [`unguard`]; each is still to be given to [`unescape`].

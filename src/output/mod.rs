@@ -33,17 +33,26 @@ use crate::observation::Observation;
 mod cell;
 pub(crate) mod csv;
 pub mod escape;
+mod field;
+pub mod html;
+mod layout;
 mod ndjson;
 mod replace;
 mod row;
+pub mod schema;
 mod sink;
+pub mod style;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(feature = "xlsx")]
+pub mod xlsx;
 
 pub use cell::{Cell, Timestamp, hex};
+pub use field::{Extra, Field};
+pub use layout::{CsvProfile, Delimiter, Dialect, Fields, Layout, Look, MAX_CELL};
 pub use ndjson::push_members;
-pub use replace::{beside, replace, sync_folder, temporary};
+pub use replace::{Draft, beside, cannot_write, replace, sync_folder, temporary};
 pub use row::{Column, Kind};
 pub use sink::{FileTarget, Marked, RowFile, RowSink, RowStream, StreamTarget, Target};
 
@@ -94,6 +103,54 @@ impl Format {
     }
 }
 
+/// Names in a line: all of a few, and of more the first ones and how many others there are.
+pub(crate) fn first_few(names: &[String]) -> String {
+    /// What a reader takes in at once.
+    const FEW: usize = 5;
+    let more = names.len().saturating_sub(FEW);
+    let first = names.iter().take(FEW).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{first} and {more} more") } else { first }
+}
+
+/// What is made of all rows together, once they are there. It is no row writer: `xlsx` and [`html`] make it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Report {
+    /// A workbook: `xlsx::Workbook`.
+    Xlsx,
+    /// A page: [`html::Page`].
+    Html,
+}
+
+impl Report {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Xlsx, Self::Html];
+
+    /// The name used in journals and manifests.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Xlsx => "xlsx",
+            Self::Html => "html",
+        }
+    }
+
+    /// The one that a file's ending stands for, in any case: `.xlsx`, `.html` or `.htm`.
+    ///
+    /// ```
+    /// use hailer::output::Report;
+    /// use std::path::Path;
+    ///
+    /// assert_eq!(Report::from_path(Path::new("fleet.XLSX")), Some(Report::Xlsx));
+    /// assert_eq!(Report::from_path(Path::new("fleet.htm")), Some(Report::Html));
+    /// assert_eq!(Report::from_path(Path::new("fleet.xls")), None);
+    /// ```
+    pub fn from_path(path: &Path) -> Option<Self> {
+        let ending = path.extension()?.to_str()?;
+        let is = |name: &str| ending.eq_ignore_ascii_case(name);
+        let report = Self::ALL.into_iter().find(|report| is(report.as_str()));
+        report.or_else(|| is("htm").then_some(Self::Html))
+    }
+}
+
 /// Somewhere that rows go.
 ///
 /// Rows may wait in memory: whoever drives a scan calls [`RowWriter::flush_if_due`] a few times a second, and
@@ -109,32 +166,42 @@ pub trait RowWriter: Send {
     fn flush_if_due(&mut self, now: Instant) -> io::Result<()>;
 }
 
+/// Appends a row as a line for people.
+pub fn push_line(row: &Observation, look: Look, out: &mut String) {
+    text::row(row, look, out, &mut String::new());
+}
+
 /// Rows to lines, with what is kept from row to row so that it need not be allocated again.
 #[derive(Debug)]
 struct Encoder {
-    format: Format,
+    layout: Layout,
+    /// Those of its fields that CSV has.
+    columns: Box<[Column]>,
     scratch: String,
 }
 
 impl Encoder {
-    const fn new(format: Format) -> Self {
-        Self { format, scratch: String::new() }
+    fn new(layout: impl Into<Layout>) -> Self {
+        let layout = layout.into();
+        Self { columns: layout.fields.columns().collect(), layout, scratch: String::new() }
     }
 
     /// Appends what stands before the first row.
     fn header(&self, out: &mut String) {
-        match self.format {
-            Format::Csv => csv::header(out),
+        let Layout { format, dialect, .. } = &self.layout;
+        match format {
+            Format::Csv => csv::header(&self.columns, *dialect, out),
             Format::Ndjson | Format::Text => {}
         }
     }
 
     /// Appends one row, which is one line with its end.
     fn row(&mut self, row: &Observation, out: &mut String) {
-        match self.format {
-            Format::Csv => csv::row(row, out, &mut self.scratch),
-            Format::Ndjson => ndjson::row(row, out, &mut self.scratch),
-            Format::Text => text::row(row, out, &mut self.scratch),
+        let Self { layout: Layout { format, fields, dialect, look }, columns, scratch } = self;
+        match format {
+            Format::Csv => csv::row(row, (columns, *dialect), out, scratch),
+            Format::Ndjson => ndjson::row(row, fields, out, scratch),
+            Format::Text => text::row(row, *look, out, scratch),
         }
     }
 }

@@ -9,74 +9,84 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::observation::{Dialogue, Event, Evidence, Finding, Legacy, Observation, Transcript, Variant};
+use crate::observation::{Event, Evidence, Finding, Legacy, Observation, Offers, Reply, Transcript, Variant};
 
 use super::cell::{Cell, Timestamp, push_hash, push_integer, push_ip, push_millis};
 use super::escape::{find_byte, push_escaped, push_escaped_text};
+use super::field::{Extra, Field};
+use super::layout::Fields;
 use super::row::{CertificatePart, Column, chain};
 
 /// Appends one row.
-pub(super) fn row(row: &Observation, out: &mut String, scratch: &mut String) {
+pub(super) fn row(row: &Observation, fields: &Fields, out: &mut String, scratch: &mut String) {
     let mut object = Object::begin(out, scratch);
-    for &column in &Column::ALL {
-        object.push(column.json_key(), column.cell(row));
-        if column == Column::Banner && str::from_utf8(row.greeting()).is_err() {
-            object.key("\"banner_b64\":");
-            object.out.push('"');
-            STANDARD.encode_string(row.greeting(), object.out);
-            object.out.push('"');
-        }
-        if column == Column::Hostname {
-            object.push("\"announced_address\":", row.announced.address.map_or(Cell::Empty, Cell::Ip));
-            object.push("\"announced_date\":", Cell::time(row.announced.date.and_then(Timestamp::seconds)));
-        }
-        if column == Column::GreetingMs
-            && let Some(ending) = row.hung_up()
-        {
-            object.push("\"ended\":", Cell::Word(ending.how.as_str()));
-            object.push("\"ended_ms\":", Cell::Millis(ending.at));
-        }
-        if column == Column::Evidence {
-            object.push("\"client_address\":", row.seen_as.map_or(Cell::Empty, Cell::Ip));
-            if !row.variants.is_empty() {
-                object.key("\"variants\":");
-                push_variants(&row.variants, object.out, object.scratch);
+    for field in fields.list() {
+        match field {
+            Field::Column(column) => {
+                let cell = column.cell(row);
+                // As most are.
+                if !matches!(cell, Cell::Empty) {
+                    object.push(column.json_key(), cell);
+                }
             }
+            Field::Extra(extra) => push_extra(*extra, row, &mut object),
         }
-        if column == Column::CertSha256 && !chain(row).is_empty() {
-            object.key("\"chain\":");
-            push_chain(row, object.out, object.scratch);
-        }
-        if column == Column::TlsError
-            && let Some(facts) = row.tls.as_deref()
-        {
-            object.push("\"tls_alert\":", Cell::integer(facts.alert));
-            let flag = |set| if set { Cell::Flag } else { Cell::Empty };
-            object.push("\"tls_asks_for_certificate\":", flag(facts.asks_for_certificate));
-            object.push("\"tls_incomplete\":", flag(facts.incomplete));
-        }
-        if column == Column::TlsError
-            && let Some(legacy) = row.tls.as_deref().and_then(|facts| facts.legacy.as_ref())
-        {
-            object.key("\"tls_legacy\":");
-            push_legacy(legacy, object.out, object.scratch);
-        }
-        if column == Column::Capabilities
-            && let Some(dialogue) = row.dialogue.as_deref()
-        {
-            push_dialogue(dialogue, &mut object);
-        }
-        if column == Column::Findings && !row.findings.is_empty() {
-            object.key("\"findings_detail\":");
-            push_findings(&row.findings, object.out, object.scratch);
-        }
-    }
-    if let Some(transcript) = row.transcript.as_deref() {
-        object.key("\"transcript\":");
-        push_transcript(transcript, object.out, object.scratch);
     }
     object.end();
     out.push('\n');
+}
+
+/// Appends what stands beside the columns, if there is anything.
+fn push_extra(extra: Extra, row: &Observation, object: &mut Object<'_>) {
+    let key = extra.json_key();
+    let facts = row.tls.as_deref();
+    let dialogue = row.dialogue.as_deref();
+    let flag = |is_set: bool| if is_set { Cell::Flag } else { Cell::Empty };
+    let cell = match extra {
+        Extra::BannerB64 => {
+            if str::from_utf8(row.greeting()).is_err() {
+                object.key(key);
+                object.out.push('"');
+                STANDARD.encode_string(row.greeting(), object.out);
+                object.out.push('"');
+            }
+            return;
+        }
+        Extra::Variants if row.variants.is_empty() => return,
+        Extra::Variants => return object.nested(key, |out, scratch| push_variants(&row.variants, out, scratch)),
+        Extra::Chain if chain(row).is_empty() => return,
+        Extra::Chain => return object.nested(key, |out, scratch| push_chain(row, out, scratch)),
+        Extra::TlsLegacy => {
+            if let Some(legacy) = facts.and_then(|facts| facts.legacy.as_ref()) {
+                object.nested(key, |out, scratch| push_legacy(legacy, out, scratch));
+            }
+            return;
+        }
+        Extra::Features => return push_offers(key, dialogue.and_then(|it| it.offers.as_ref()), object),
+        Extra::FeaturesTls => return push_offers(key, dialogue.and_then(|it| it.offers_inside.as_ref()), object),
+        Extra::FindingsDetail if row.findings.is_empty() => return,
+        Extra::FindingsDetail => return object.nested(key, |out, scratch| push_findings(&row.findings, out, scratch)),
+        Extra::Transcript => {
+            if let Some(transcript) = row.transcript.as_deref() {
+                object.nested(key, |out, scratch| push_transcript(transcript, out, scratch));
+            }
+            return;
+        }
+        Extra::Ended => Cell::word(row.hung_up().map(|ending| ending.how.as_str())),
+        Extra::EndedMs => Cell::millis(row.hung_up().map(|ending| ending.at)),
+        Extra::AnnouncedAddress => row.announced.address.map_or(Cell::Empty, Cell::Ip),
+        Extra::AnnouncedDate => Cell::time(row.announced.date.and_then(Timestamp::seconds)),
+        Extra::ClientAddress => row.seen_as.map_or(Cell::Empty, Cell::Ip),
+        Extra::TlsAlert => Cell::integer(facts.and_then(|facts| facts.alert)),
+        Extra::TlsAsksForCertificate => flag(facts.is_some_and(|facts| facts.asks_for_certificate)),
+        Extra::TlsIncomplete => flag(facts.is_some_and(|facts| facts.incomplete)),
+        Extra::Syst => reply(dialogue.and_then(|it| it.system.as_ref())),
+        Extra::Upgrade => reply(dialogue.and_then(|it| it.upgrade.as_ref())),
+        Extra::Injected => dialogue.map_or(Cell::Empty, |it| Cell::bytes(&it.injected)),
+        Extra::Unasked => dialogue.map_or(Cell::Empty, |it| Cell::bytes(&it.unasked)),
+        Extra::BrokenOff => Cell::text(dialogue.and_then(|it| it.broken_off.as_deref())),
+    };
+    object.push(key, cell);
 }
 
 /// Appends some columns of a row as members of a JSON object that is open and not empty: each behind a comma.
@@ -135,24 +145,20 @@ fn push_legacy(legacy: &Legacy, out: &mut String, scratch: &mut String) {
     object.end();
 }
 
-/// What was asked and answered, as `features`, `features_tls` (the same inside TLS) and the rest.
-fn push_dialogue(dialogue: &Dialogue, object: &mut Object<'_>) {
-    for (key, offers) in [("\"features\":", &dialogue.offers), ("\"features_tls\":", &dialogue.offers_inside)] {
-        if let Some(offers) = offers {
-            object.key(key);
-            let mut features = Object::begin(object.out, object.scratch);
-            features.push("\"asked\":", Cell::Word(offers.asked.as_str()));
-            features.push("\"code\":", Cell::Integer(offers.reply.code.into()));
-            features.push("\"keywords\":", Cell::list(&offers.keywords));
-            features.end();
-        }
-    }
-    for (key, reply) in [("\"syst\":", &dialogue.system), ("\"upgrade\":", &dialogue.upgrade)] {
-        object.push(key, reply.as_ref().map_or(Cell::Empty, |reply| Cell::bytes(&reply.bytes)));
-    }
-    object.push("\"injected\":", Cell::bytes(&dialogue.injected));
-    object.push("\"unasked\":", Cell::bytes(&dialogue.unasked));
-    object.push("\"broken_off\":", Cell::text(dialogue.broken_off.as_deref()));
+/// What was asked, and the answer.
+fn push_offers(key: &'static str, offers: Option<&Offers>, object: &mut Object<'_>) {
+    let Some(offers) = offers else { return };
+    object.nested(key, |out, scratch| {
+        let mut features = Object::begin(out, scratch);
+        features.push("\"asked\":", Cell::Word(offers.asked.as_str()));
+        features.push("\"code\":", Cell::Integer(offers.reply.code.into()));
+        features.push("\"keywords\":", Cell::list(&offers.keywords));
+        features.end();
+    });
+}
+
+fn reply(reply: Option<&Reply>) -> Cell<'_> {
+    reply.map_or(Cell::Empty, |reply| Cell::bytes(&reply.bytes))
 }
 
 fn push_evidence(evidence: &[Evidence], out: &mut String, scratch: &mut String) {
@@ -256,6 +262,12 @@ impl<'a> Object<'a> {
         }
         self.is_empty = false;
         self.out.push_str(key);
+    }
+
+    /// Appends a key, and whatever the other appends.
+    fn nested(&mut self, key: &'static str, push: impl FnOnce(&mut String, &mut String)) {
+        self.key(key);
+        push(self.out, self.scratch);
     }
 
     fn push(&mut self, key: &'static str, cell: Cell<'_>) {

@@ -166,6 +166,16 @@ impl Column {
         }
     }
 
+    /// Whether it holds points in time.
+    pub const fn is_time(self) -> bool {
+        matches!(self, Self::Time | Self::CertNotBefore | Self::CertNotAfter)
+    }
+
+    /// Whether it holds numbers.
+    pub(crate) fn is_number(self) -> bool {
+        self.kind() == Kind::Number
+    }
+
     /// What stands in this column of the observation's row.
     ///
     /// ```

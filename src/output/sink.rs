@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::observation::Observation;
 
-use super::{Encoder, Format, RowWriter};
+use super::{Encoder, Layout, RowWriter};
 
 /// Rows to a file.
 pub type RowFile = RowSink<FileTarget>;
@@ -70,7 +70,7 @@ impl RowSink<FileTarget> {
     /// rows.flush()?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn create(path: &Path, format: Format, overwrite: bool) -> io::Result<Self> {
+    pub fn create(path: &Path, layout: impl Into<Layout>, overwrite: bool) -> io::Result<Self> {
         let target = FileTarget::create(path, overwrite).map_err(|cause| {
             let advice = match cause.kind() {
                 ErrorKind::AlreadyExists => "choose another name, or have it overwritten",
@@ -80,17 +80,17 @@ impl RowSink<FileTarget> {
             };
             failure("create", &path.display().to_string(), &cause, advice)
         })?;
-        Ok(Self::new(format, path.display().to_string(), target))
+        Ok(Self::new(layout, path.display().to_string(), target))
     }
 
     /// Opens a file to go on after its first `complete` bytes, which are whole rows; what is behind them is cut off.
     ///
     /// A file that is shorter, or has no row's end there, is not the one that was left, and is refused.
-    pub fn resume(path: &Path, format: Format, complete: u64) -> io::Result<Self> {
+    pub fn resume(path: &Path, layout: impl Into<Layout>, complete: u64) -> io::Result<Self> {
         let target = FileTarget::resume(path, complete).map_err(|cause| {
             failure("go on with", &path.display().to_string(), &cause, "restore the file, or start anew")
         })?;
-        Ok(Self::onto(format, path.display().to_string(), target, complete))
+        Ok(Self::onto(layout, path.display().to_string(), target, complete))
     }
 
     /// Another handle on the file, for whoever sees it onto the disk meanwhile.
@@ -106,8 +106,8 @@ impl RowSink<FileTarget> {
 
 impl<W: Write + Send> RowSink<StreamTarget<W>> {
     /// Rows to any writer, which `name` stands for in errors. It needs no buffer of its own.
-    pub fn over(format: Format, name: impl Into<String>, writer: W) -> Self {
-        Self::new(format, name.into(), StreamTarget(writer))
+    pub fn over(layout: impl Into<Layout>, name: impl Into<String>, writer: W) -> Self {
+        Self::new(layout, name.into(), StreamTarget(writer))
     }
 }
 
@@ -119,8 +119,8 @@ impl<T: Target> RowSink<T> {
     const FLUSH_AFTER: Duration = Duration::from_secs(1);
 
     /// Rows to a target that holds `complete` bytes of whole rows, and nothing behind them.
-    pub fn onto(format: Format, name: impl Into<String>, target: T, complete: u64) -> Self {
-        let mut sink = Self::new(format, name.into(), target);
+    pub fn onto(layout: impl Into<Layout>, name: impl Into<String>, target: T, complete: u64) -> Self {
+        let mut sink = Self::new(layout, name.into(), target);
         if complete > 0 {
             sink.buffer.clear();
             sink.complete = complete;
@@ -128,8 +128,8 @@ impl<T: Target> RowSink<T> {
         sink
     }
 
-    fn new(format: Format, name: String, target: T) -> Self {
-        let encoder = Encoder::new(format);
+    fn new(layout: impl Into<Layout>, name: String, target: T) -> Self {
+        let encoder = Encoder::new(layout);
         let mut buffer = String::with_capacity(2 * Self::BUFFER);
         encoder.header(&mut buffer);
         Self { target, name, encoder, buffer, torn: 0, complete: 0, empty_at: None }
@@ -160,9 +160,8 @@ impl<T: Target> RowSink<T> {
 
     fn write_failure(&self, cause: &io::Error) -> io::Error {
         let advice = match cause.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                "make room for it and scan again"
-            }
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room for it and scan again",
+            ErrorKind::FileTooLarge => "raise the limit on the length of files (ulimit -f) and scan again",
             ErrorKind::BrokenPipe => "what read it has ended",
             _ => "see whether its disk is sound and scan again",
         };

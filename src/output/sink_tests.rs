@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use super::super::Format;
 use super::*;
 use crate::observation::{Outcome, Service};
 

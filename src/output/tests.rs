@@ -6,10 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
+use unicode_width::UnicodeWidthStr;
+
 use super::escape::{guard, split_list, unescape, unguard};
 use super::*;
 use crate::observation::{
-    Certificate, CertificateVerdict, Key, KeyKind, Outcome, Protocol, Service, Software, TlsFacts, TlsUse,
+    Certificate, CertificateVerdict, Evidence, EvidenceCode, Finding, Fronting, Grade, Key, KeyKind, Outcome, Protocol,
+    Service, Severity, Software, TlsFacts, TlsUse,
 };
 
 const COLUMNS: &str = "time name ip port service outcome detail protocol connect_ms tls_ms greeting_ms code banner \
@@ -109,12 +112,16 @@ fn full() -> Observation {
 }
 
 /// One row with what stands before it.
-fn written(format: Format, row: &Observation) -> String {
-    let mut encoder = Encoder::new(format);
+fn written(layout: impl Into<Layout>, row: &Observation) -> String {
+    let mut encoder = Encoder::new(layout);
     let mut out = String::new();
     encoder.header(&mut out);
     encoder.row(row, &mut out);
     out
+}
+
+fn csv_of(profile: CsvProfile, delimiter: Delimiter) -> Layout {
+    Layout { dialect: Dialect { profile, delimiter }, ..Layout::from(Format::Csv) }
 }
 
 /// The columns and their cells, as a reader of CSV sees them.
@@ -221,20 +228,64 @@ fn text() {
     let mut gone = empty();
     gone.name = Some("gone.example.com".into());
     gone.detail = Some(Cow::Borrowed("NXDOMAIN"));
-    let cut = format!("192.0.2.7:25           smtp        greeted         220  {}…\n", "é".repeat(63));
+    let cut = format!("192.0.2.7:25           smtp        greeted         220          {}…\n", "é".repeat(55));
     for (row, line) in [
         (empty(), "-:25                   smtp        unresolved\n"),
         (
             full(),
-            "[2001:db8::1]:990      ftps        greeted         220  ProFTPD 1.3.8b                ftp1.example.com\n",
+            "[2001:db8::1]:990      ftps        greeted         220          ProFTPD 1.3.8b                ftp1.example.com\n",
         ),
-        (silent, "192.0.2.7:25           smtp        greeted         220  \\x1b]0;pwned\\x07 hello\n"),
+        (silent, "192.0.2.7:25           smtp        greeted         220          \\x1b]0;pwned\\x07 hello\n"),
         (endless, &cut),
-        (ssh, "192.0.2.8:25           smtp        other_protocol       ssh: SSH-2.0-OpenSSH_9.9\n"),
-        (gone, "gone.example.com:25    smtp        unresolved           NXDOMAIN\n"),
+        (ssh, "192.0.2.8:25           smtp        other_protocol               ssh: SSH-2.0-OpenSSH_9.9\n"),
+        (gone, "gone.example.com:25    smtp        unresolved                   NXDOMAIN\n"),
     ] {
         assert_eq!(written(Format::Text, &row), line);
     }
+}
+
+fn look(width: usize, is_coloured: bool) -> Layout {
+    Layout { look: Look { width, is_coloured }, ..Layout::from(Format::Text) }
+}
+
+fn guarded_server() -> Observation {
+    let mut row = full();
+    row.hostname = Some("mail.example.com".into());
+    row.fronting = Some(Fronting::Likely);
+    row.evidence = vec![Evidence {
+        code: EvidenceCode::Postscreen,
+        grade: Grade::Strong,
+        excerpt: None,
+        at: None,
+        front: Some("postscreen".into()),
+    }];
+    row.findings = vec![Finding { id: "weak_key", severity: Severity::High, detail: None }];
+    row
+}
+
+#[test]
+fn what_stands_in_front_and_how_bad_it_is_are_told() {
+    let row = guarded_server();
+    let lines = [
+        (
+            140,
+            "ftps        greeted         220  high    ProFTPD 1.3.8b                likely postscreen  mail.example.com",
+        ),
+        (120, "ftps        greeted         220  high    ProFTPD 1.3.8b                likely postscreen  mail.e…"),
+        (80, "greeted         220  high    ProFTPD 1.3.8b  likely post…"),
+    ];
+    for (width, line) in lines {
+        assert_eq!(written(look(width, false), &row), format!("[2001:db8::1]:990      {line}\n"));
+    }
+    let mut direct = row.clone();
+    direct.fronting = Some(Fronting::NotObserved);
+    let line = written(look(120, false), &direct);
+    assert!(line.ends_with("high    ProFTPD 1.3.8b                mail.example.com\n"), "{line}");
+    let coloured = written(look(120, true), &row);
+    for part in ["\x1b[32mgreeted\x1b[0m", "\x1b[1m\x1b[31mhigh\x1b[0m", "\x1b[1mProFTPD\x1b[0m 1.3.8b"] {
+        assert!(coloured.contains(part), "{part} in {coloured:?}");
+    }
+    assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), written(look(120, false), &row));
 }
 
 #[test]
@@ -285,14 +336,16 @@ fn read_json_order(text: &str) -> Vec<String> {
 #[test]
 fn a_row_costs_no_allocation_once_its_buffers_have_grown() {
     let row = full();
-    for format in [Format::Csv, Format::Ndjson] {
-        let mut encoder = Encoder::new(format);
+    let excel = csv_of(CsvProfile::Excel, Delimiter::Semicolon);
+    for layout in [Format::Csv.into(), Format::Ndjson.into(), csv_of(CsvProfile::Raw, Delimiter::Comma), excel] {
+        let shown = format!("{layout:?}");
+        let mut encoder = Encoder::new(layout);
         let mut out = String::new();
         encoder.row(&row, &mut out);
         out.clear();
         let counted = allocation_counter::measure(|| encoder.row(&row, &mut out));
         // A formula behind a semicolon, which is nobody's everyday, may have one.
-        assert!(counted.count_total <= 1, "{format:?}: {counted:?}");
+        assert!(counted.count_total <= 1, "{shown}: {counted:?}");
     }
 }
 
@@ -312,9 +365,17 @@ fn formats_follow_the_ending() {
 }
 
 #[test]
-fn no_formula_hides_behind_a_semicolon() {
+fn no_formula_hides_behind_a_delimiter() {
+    let semicolons = csv_of(CsvProfile::Default, Delimiter::Semicolon);
+    for (greeting, cell) in [("220 a,=1+1", r#""220 a,\x3d1+1""#), ("220 a;=1+1", r#""220 a;\x3d1+1""#)] {
+        let mut row = empty();
+        greet(&mut row, greeting.as_bytes());
+        let text = written(semicolons.clone(), &row);
+        assert!(text.contains(cell), "{text}");
+    }
     for (greeting, cell) in [
         ("220 a;=1+1", r#""220 a;\x3d1+1""#),
+        ("220 a,=1+1", r#""220 a,=1+1""#),
         ("220 a; \"@b", r#""220 a; ""\x40b""#),
         ("220 a;\u{a0}＝b", "\"220 a;\u{a0}\\xef\\xbc\\x9db\""),
         ("220 a; b=c", r#""220 a; b=c""#),
@@ -326,6 +387,112 @@ fn no_formula_hides_behind_a_semicolon() {
         let (_, banner) = read_csv(&text).into_iter().find(|(name, _)| name == "banner").unwrap();
         assert_eq!(unescape(unguard(&banner)).unwrap(), greeting.as_bytes());
     }
+}
+
+#[test]
+fn csv_for_spreadsheets() {
+    let text = written(csv_of(CsvProfile::Excel, Delimiter::Semicolon), &full());
+    let expected = [
+        "2025-07-27 07:06:40;ftp.example.com;2001:db8::1;990;ftps;greeted",
+        r#""closed early, errno 104";tls;1,5;20,042;3;220"#,
+        r#""220 ""Caf\xe9""; \\o/\r\n";ftp1.example.com"#,
+        "ProFTPD;1.3.8b;",
+    ]
+    .join(";");
+    let (header, rows) = text.split_once("\r\n").unwrap();
+    assert_eq!(header, format!("\u{feff}{}", COLUMNS.replace(' ', ";")));
+    assert!(rows.starts_with(&expected), "{rows}");
+    assert!(
+        rows.contains(";'-;\"CN=ftp.example.com,O=A\\\\, B\";") && rows.contains(";2023-11-14 22:13:20;"),
+        "{rows}"
+    );
+    assert!(rows.ends_with(";true;2\r\n") && rows.matches('\n').count() == 1);
+    let comma = written(csv_of(CsvProfile::Excel, Delimiter::Comma), &full());
+    assert!(comma.contains(",tls,1.5,20.042,3,220,"), "a comma is no decimal mark where it separates: {comma}");
+}
+
+#[test]
+fn csv_for_programs() {
+    let text = written(csv_of(CsvProfile::Raw, Delimiter::Comma), &full());
+    let (header, rows) = text.split_once('\n').unwrap();
+    assert_eq!(header, format!("\"time\",{}", COLUMNS.replace(' ', ",").trim_start_matches("time,")));
+    assert!(rows.contains(r#",X25519,-,"CN=ftp"#) && rows.contains(r#"a\;b; =c\n""#), "{rows}");
+    for (delimiter, name) in [(Delimiter::Tab, "name\tip\tport"), (Delimiter::Bar, "name|ip|port")] {
+        assert!(written(csv_of(CsvProfile::Raw, delimiter), &full()).contains(name));
+        let mut row = empty();
+        greet(&mut row, b"220 a|b\tc");
+        let cell = if delimiter == Delimiter::Bar { "|\"220 a|b\\x09c\"|" } else { "\t220 a|b\\x09c\t" };
+        let text = written(csv_of(CsvProfile::Raw, delimiter), &row);
+        assert!(text.contains(cell), "{text}");
+    }
+}
+
+#[test]
+fn columns_are_chosen_and_in_order() {
+    let fields = Fields::named(["attempts", "software", "ip"]).unwrap();
+    let of = |format: Format| Layout { fields: fields.clone(), ..Layout::from(format) };
+    assert_eq!(written(of(Format::Csv), &full()), "attempts,software,ip\n2,ProFTPD,2001:db8::1\n");
+    let json = "{\"attempts\":2,\"software\":\"ProFTPD\",\"ip\":\"2001:db8::1\"}\n";
+    assert_eq!(written(of(Format::Ndjson), &full()), json);
+    let beyond = Fields::named(["banner_b64", "port", "chain"]).unwrap();
+    assert_eq!(beyond.beyond_csv(), Some(Extra::BannerB64));
+    let keys = read_json_order(&written(Layout { fields: beyond, ..Layout::from(Format::Ndjson) }, &full()));
+    assert_eq!(keys, ["banner_b64", "port", "chain"]);
+}
+
+#[test]
+fn cells_are_cut_where_a_spreadsheet_would() {
+    let units = |text: &str| text.encode_utf16().count();
+    for (piece, times) in
+        [("x", 40_000), ("\u{1f600}", 16_384), ("\0", 20_000), ("\\", 30_000), ("=", 32_767), ("\"", 32_767)]
+    {
+        let mut row = empty();
+        greet(&mut row, piece.repeat(times).as_bytes());
+        let text = written(csv_of(CsvProfile::Excel, Delimiter::Comma), &row);
+        let cells = read_csv(text.trim_start_matches('\u{feff}'));
+        let cell = &cells.iter().find(|(name, _)| name == "banner").unwrap().1;
+        if piece == "\"" {
+            // As long as it may be.
+            assert_eq!((units(cell), cell.ends_with('"')), (MAX_CELL, true));
+            continue;
+        }
+        assert!((MAX_CELL - 8..=MAX_CELL).contains(&units(cell)), "{piece:?}: {}", units(cell));
+        let (kept, mark) = unguard(cell).split_once('…').unwrap();
+        let kept = unescape(kept).unwrap_or_else(|| panic!("{piece:?}: an escape was cut in two"));
+        let left = piece.repeat(times).len() - kept.len();
+        assert!(piece.repeat(times).as_bytes().starts_with(&kept) && left > 0);
+        let escaped = escape::escape(&piece.repeat(times).as_bytes()[kept.len()..]).chars().count();
+        assert_eq!(mark, format!(" ({escaped} more characters)"), "{piece:?}");
+        assert!(written(Format::Csv, &row).len() > piece.len() * times, "only spreadsheets are short of room");
+    }
+}
+
+/// What is escaped lest it begin a cell makes a cell longer, and is cut as well.
+#[test]
+fn cells_are_cut_as_a_spreadsheet_reads_them() {
+    for (piece, times) in [(";=", 16_000), ("; =", 10_900), (",\"=", 10_900), (";＝", 16_000), (";", 32_767)] {
+        let mut row = empty();
+        greet(&mut row, piece.repeat(times).as_bytes());
+        for delimiter in Delimiter::ALL {
+            let text = written(csv_of(CsvProfile::Excel, delimiter), &row);
+            let mut reader = ::csv::ReaderBuilder::new();
+            let mut reader =
+                reader.delimiter(delimiter.as_byte()).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+            let record = reader.records().next().unwrap().unwrap();
+            let cell = record.iter().max_by_key(|cell| cell.len()).unwrap();
+            let is_behind_delimiter = piece.starts_with(';') || delimiter != Delimiter::Comma;
+            let is_cut = is_behind_delimiter && piece != ";";
+            assert!(cell.encode_utf16().count() <= MAX_CELL, "{piece} {delimiter:?}");
+            assert_eq!(cell.ends_with(" more characters)"), is_cut, "{piece} {delimiter:?}");
+        }
+    }
+}
+
+#[test]
+fn of_many_names_the_first_are_told() {
+    let names = |count: usize| (0..count).map(|number| format!("p{number}")).collect::<Vec<_>>();
+    assert_eq!([0, 1, 5].map(|count| first_few(&names(count))), ["", "p0", "p0, p1, p2, p3, p4"]);
+    assert_eq!(first_few(&names(150)), "p0, p1, p2, p3, p4 and 145 more");
 }
 
 /// Texts with more of what breaks things than chance would bring.
@@ -404,14 +571,52 @@ proptest! {
         }
     }
 
-    /// A reader that splits at semicolons, or at both, finds no formula either.
     #[test]
-    fn no_formula_whatever_the_delimiter(text in hostile(), greeting in hostile_bytes()) {
-        let csv = written(Format::Csv, &hostile_row(&text, vec![text.clone(), text.clone()], &greeting));
-        let mut reader = ::csv::ReaderBuilder::new().delimiter(b';').flexible(true).from_reader(csv.as_bytes());
+    fn no_formula_in_any_dialect_for_people(text in hostile(), greeting in hostile_bytes(), delimiter in 0usize..4) {
+        let delimiter = Delimiter::ALL[delimiter];
+        for profile in [CsvProfile::Default, CsvProfile::Excel] {
+            let csv = written(csv_of(profile, delimiter), &hostile_row(&text, vec![text.clone(), text.clone()], &greeting));
+            let csv = csv.trim_start_matches('\u{feff}');
+            let mut reader = ::csv::ReaderBuilder::new().delimiter(delimiter.as_byte()).from_reader(csv.as_bytes());
+            for record in reader.records() {
+                for cell in &record.unwrap() {
+                    let dangerous = ['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠'];
+                    prop_assert!(!cell.trim_start().starts_with(dangerous), "{profile:?}: {cell}");
+                    prop_assert!(!cell.chars().any(char::is_control));
+                }
+            }
+        }
+    }
+
+    /// A reader that splits elsewhere than it should finds no formula either.
+    #[test]
+    fn no_formula_whatever_the_delimiter(text in hostile(), greeting in hostile_bytes(), delimiter in 0usize..4) {
+        for profile in [CsvProfile::Default, CsvProfile::Excel] {
+            let layout = csv_of(profile, Delimiter::ALL[delimiter]);
+            let csv = written(layout, &hostile_row(&text, vec![text.clone(), text.clone()], &greeting));
+            let csv = csv.trim_start_matches('\u{feff}');
+            for splits_at in [b',', b';', b'\t'] {
+                let mut reader = ::csv::ReaderBuilder::new();
+                let mut reader = reader.delimiter(splits_at).flexible(true).from_reader(csv.as_bytes());
+                for record in reader.records() {
+                    for cell in &record.unwrap() {
+                        prop_assert!(!cell.trim_start().starts_with(escape::begins_formula), "{profile:?}: {cell}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// However it is read back, with whatever in it that is escaped or doubled.
+    #[test]
+    fn no_cell_is_longer_than_a_spreadsheet_takes(text in hostile(), delimiter in 0usize..4) {
+        let delimiter = Delimiter::ALL[delimiter];
+        let greeting = text.repeat(33_000 / text.len().max(1));
+        let csv = written(csv_of(CsvProfile::Excel, delimiter), &hostile_row(&text, vec![text.clone()], greeting.as_bytes()));
+        let mut reader = ::csv::ReaderBuilder::new().delimiter(delimiter.as_byte()).from_reader(csv.as_bytes());
         for record in reader.records() {
             for cell in &record.unwrap() {
-                prop_assert!(!cell.trim_start().starts_with(escape::begins_formula), "{cell}");
+                prop_assert!(cell.encode_utf16().count() <= MAX_CELL, "{} units", cell.encode_utf16().count());
             }
         }
     }
@@ -447,8 +652,15 @@ proptest! {
             row.software = software;
             let line = written(Format::Text, &row);
             prop_assert_eq!(line.lines().count(), 1);
-            prop_assert!(!line.trim_end_matches('\n').chars().any(char::is_control));
-            prop_assert!(line.chars().count() <= 120 + 1);
+            for width in [60, 80, 120] {
+                for is_coloured in [false, true] {
+                    let line = written(look(width, is_coloured), &row);
+                    let shown = anstream::adapter::strip_str(&line).to_string();
+                    prop_assert_eq!(&shown, &written(look(width, false), &row));
+                    prop_assert!(!shown.trim_end_matches('\n').chars().any(char::is_control));
+                    prop_assert!(shown.trim_end_matches('\n').width() <= width, "{}", shown);
+                }
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ledger::Checkpoint;
-use crate::observation::{Fronting, Observation};
+use crate::observation::{Fronting, Observation, Severity};
 use crate::output::hex;
 use crate::output::replace;
 use crate::{Config, Outcome};
@@ -37,12 +37,20 @@ pub struct Journal {
     pub shard: String,
     /// Whether every endpoint has its row.
     pub all: bool,
+    /// How rows are laid out where it is not as usual: the profile of CSV, what stands between its cells, which columns
+    /// there are. Earlier versions knew no other layout.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub layout: String,
     /// The command line: the values of each option that was given, by its name. Paths are absolute.
     pub command: BTreeMap<String, Vec<String>>,
     /// [`crate::classify::Classifier::digest`] of what rows were named by, in hexadecimal digits: those of all runs, each
     /// once, the last run's last. Earlier versions did not keep them.
     #[serde(default)]
     pub wordlists: Vec<String>,
+    /// How much servers were asked ([`crate::config::Depth::as_str`]): in all runs, each once, the last run's last. Earlier versions
+    /// did not keep it.
+    #[serde(default)]
+    pub depths: Vec<String>,
     /// The regular files that rows go to.
     pub outputs: Vec<Recorded>,
     /// How far it is.
@@ -86,6 +94,9 @@ pub struct Tally {
     /// How many rows named what stands in front.
     #[serde(default)]
     pub fronts: BTreeMap<Arc<str>, u64>,
+    /// How many rows have a worst finding of which severity; earlier versions did not count them.
+    #[serde(default)]
+    pub severities: BTreeMap<Arc<str>, u64>,
 }
 
 /// What is counted of one row.
@@ -99,13 +110,23 @@ pub struct Tallied<'a> {
     pub fronting: Option<Fronting>,
     /// What that is.
     pub front: Option<&'a str>,
+    /// How bad the worst finding is.
+    pub severity: Option<Severity>,
 }
 
 impl Tally {
+    /// The name under which rows are counted that name more than are told apart.
+    pub const OTHERS: &str = "(others)";
+
+    /// So many names are told apart. The wordlists have some hundreds; rows that are read back may say anything.
+    const MAX_NAMES: usize = 4096;
+
     /// One more row.
     pub fn count(&mut self, row: &Observation) {
         let software = row.software.as_ref().map(|software| &*software.name);
-        self.add(Tallied { outcome: row.outcome, software, fronting: row.fronting, front: row.front() });
+        let severity = row.findings.iter().map(|finding| finding.severity).max();
+        let (outcome, fronting, front) = (row.outcome, row.fronting, row.front());
+        self.add(Tallied { outcome, software, fronting, front, severity });
     }
 
     /// The same of a row that is known by its cells.
@@ -121,15 +142,23 @@ impl Tally {
         if let Some(front) = row.front {
             increment(&mut self.fronts, front);
         }
+        if let Some(severity) = row.severity {
+            increment(&mut self.severities, severity.as_str());
+        }
         self.rows = self.rows.saturating_add(1);
     }
 }
 
 fn increment(counts: &mut BTreeMap<Arc<str>, u64>, name: &str) {
-    // It may go on from what a file said.
-    match counts.get_mut(name) {
-        Some(count) => *count = count.saturating_add(1),
-        None => drop(counts.insert(name.into(), 1)),
+    let is_full = counts.len() >= Tally::MAX_NAMES;
+    if let Some(count) = counts.get_mut(name) {
+        // It may go on from what a file said.
+        *count = count.saturating_add(1);
+    } else if is_full {
+        let others = counts.entry(Tally::OTHERS.into()).or_default();
+        *others = others.saturating_add(1);
+    } else {
+        counts.insert(name.into(), 1);
     }
 }
 
@@ -238,8 +267,10 @@ mod tests {
             seed: u64::MAX,
             shard: "3/16".into(),
             all: false,
+            layout: String::new(),
             command: BTreeMap::from([("targets".into(), vec!["10.0.0.0/16".into(), "@/nets.txt".into()])]),
             wordlists: vec![hex(&[8; 32])],
+            depths: vec!["tls".to_owned()],
             outputs: vec![Recorded { path: "/rows.csv".into(), format: "csv".into() }],
             mark: Mark { lengths: vec![417], elapsed: Duration::from_millis(1500), ..Mark::default() },
         }
@@ -279,13 +310,41 @@ mod tests {
     fn a_tally_of_before_fronting_was_counted_is_gone_on_from() {
         let mut content: serde_json::Value = serde_json::from_slice(&journal().content().unwrap()).unwrap();
         let tally = content["mark"]["tally"].as_object_mut().unwrap();
-        assert!(tally.remove("fronting").is_some() && tally.remove("fronts").is_some());
+        for key in ["fronting", "fronts", "severities"] {
+            assert!(tally.remove(key).is_some());
+        }
         let mut tally = Journal::parse(content.to_string().as_bytes()).unwrap().mark.tally;
         let fronting = Some(Fronting::Likely);
         for front in [Some("nginx"), None] {
-            tally.add(Tallied { outcome: Outcome::Greeted, software: None, fronting, front });
+            tally.add(Tallied {
+                outcome: Outcome::Greeted,
+                software: None,
+                fronting,
+                front,
+                severity: Some(Severity::Low),
+            });
         }
         assert_eq!((tally.fronting["likely"], tally.fronts["nginx"], tally.unnamed, tally.rows), (2, 1, 2, 2));
+        assert_eq!(tally.severities["low"], 2);
+    }
+
+    #[test]
+    fn names_without_end_are_counted_together() {
+        let mut tally = Tally::default();
+        for number in 0..2 * Tally::MAX_NAMES {
+            let name = number.to_string();
+            tally.add(Tallied {
+                outcome: Outcome::Greeted,
+                software: Some(&name),
+                fronting: None,
+                front: Some(&name),
+                severity: None,
+            });
+        }
+        let others = u64::try_from(Tally::MAX_NAMES).unwrap();
+        for counts in [&tally.software, &tally.fronts] {
+            assert_eq!((counts.len(), counts[Tally::OTHERS]), (Tally::MAX_NAMES + 1, others));
+        }
     }
 
     #[test]

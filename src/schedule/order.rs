@@ -100,6 +100,11 @@ impl Order {
         Self { whole: Permutation::new(len, seed), len: len_of_shard, first, step }
     }
 
+    /// Whether an index falls to this shard.
+    pub(crate) fn holds(&self, index: u64) -> bool {
+        self.whole.index_of(index).is_some_and(|place| place % self.step == self.first)
+    }
+
     /// How many places this shard has.
     pub(crate) fn len(&self) -> u64 {
         self.len
@@ -183,6 +188,16 @@ mod tests {
             }
             found.sort_unstable();
             prop_assert_eq!(found, (0..len).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn a_shard_knows_its_own(len in 0u64..200, seed: u64, count in 1u32..8) {
+            for shard in shards(count) {
+                let order = Order::new(len, seed, shard);
+                let mut own = all(&order);
+                own.sort_unstable();
+                prop_assert_eq!((0..=len).filter(|index| order.holds(*index)).collect::<Vec<_>>(), own);
+            }
         }
 
         #[test]

@@ -39,6 +39,18 @@ impl Permutation {
         Some(value)
     }
 
+    /// What goes to `value`, which is [`Permutation::at`] undone; none for a value beyond the end.
+    pub(super) fn index_of(&self, value: u64) -> Option<u64> {
+        if value >= self.len {
+            return None;
+        }
+        let mut index = self.step_back(value);
+        while index >= self.len {
+            index = self.step_back(index);
+        }
+        Some(index)
+    }
+
     /// One pass over the power of two: each round changes one half by a function of the other, which can be undone.
     fn step(&self, value: u64) -> u64 {
         let (left_mask, right_mask) = (mask(self.left), mask(self.right));
@@ -47,6 +59,17 @@ impl Permutation {
         for pair in self.keys.chunks_exact(2) {
             left ^= mix(right ^ pair[0]) & left_mask;
             right ^= mix(left ^ pair[1]) & right_mask;
+        }
+        left << self.right | right
+    }
+
+    fn step_back(&self, value: u64) -> u64 {
+        let (left_mask, right_mask) = (mask(self.left), mask(self.right));
+        let mut left = value >> self.right;
+        let mut right = value & right_mask;
+        for pair in self.keys.chunks_exact(2).rev() {
+            right ^= mix(left ^ pair[1]) & right_mask;
+            left ^= mix(right ^ pair[0]) & left_mask;
         }
         left << self.right | right
     }
@@ -111,6 +134,15 @@ mod tests {
             let mut sorted = order(len, seed);
             sorted.sort_unstable();
             prop_assert_eq!(sorted, (0..len).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn it_can_be_undone(len in 1u64..=1 << 63, seed: u64, index: u64) {
+            let permutation = Permutation::new(len, seed);
+            let index = index % len;
+            let value = permutation.at(index).unwrap();
+            prop_assert_eq!(permutation.index_of(value), Some(index));
+            prop_assert_eq!(permutation.index_of(len), None);
         }
 
         #[test]

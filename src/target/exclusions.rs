@@ -59,6 +59,11 @@ impl Exclusions {
         Some((nat64::translated(first.into()), nat64::translated(last.into())))
     }
 
+    /// The names, in ascending order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
     /// The first and the last address of each.
     pub(super) fn iter(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> {
         let v4 = self.v4.iter().map(|(first, last)| (IpAddr::V4((*first).into()), IpAddr::V4((*last).into())));

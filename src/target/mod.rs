@@ -28,15 +28,15 @@ mod list;
 mod lookup;
 pub(crate) mod names;
 mod nat64;
-mod parse;
+pub(crate) mod parse;
 mod place;
 mod ports;
 mod record;
 mod reserved;
 mod resolver;
-mod scratch;
+pub(crate) mod scratch;
 mod set;
-mod sort;
+pub(crate) mod sort;
 mod space;
 mod table;
 
@@ -45,13 +45,15 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub(crate) use self::answers::AnswerBook;
 pub use self::builder::TargetsBuilder;
 pub use self::list::{ListError, ListErrorKind};
 pub use self::lookup::{Addresses, Lookup, MailExchange, Pointer};
 #[cfg(test)]
 pub(crate) use self::names::Resolve;
-pub(crate) use self::names::{Found, Names, NoAddress};
+pub(crate) use self::names::{Found, Names, NoAddress, OTHER_FAMILY};
 pub use self::parse::TargetError;
 pub(crate) use self::place::Place;
 pub use self::ports::{Ports, PortsError};
@@ -95,6 +97,17 @@ pub enum Host {
     Mx(Arc<str>),
 }
 
+/// What stands in one record of the targets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Hosts {
+    /// The addresses from the first to the last, both included.
+    Range(IpAddr, IpAddr),
+    /// A name.
+    Name(Arc<str>),
+    /// The mail exchanges of a domain.
+    Mx(Arc<str>),
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -106,7 +119,8 @@ impl fmt::Display for Host {
 }
 
 /// Which address families are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Family {
     /// Both.
     #[default]

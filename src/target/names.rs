@@ -41,6 +41,9 @@ const MAX_REMEMBERED: usize = 1024;
 /// More addresses of one name than this are told and not probed: whoever owns a name can give it thousands.
 const MAX_ADDRESSES: usize = 256;
 
+/// What is said of a name that leads nowhere, since it was asked for addresses that it does not have.
+pub(crate) const OTHER_FAMILY: &str = "the name has addresses of the other family only";
+
 /// What a name leads to, or why it leads nowhere.
 pub(crate) type Answer = Result<Arc<[Found]>, NoAddress>;
 
@@ -187,7 +190,7 @@ impl Names {
         match (list.is_empty(), addresses.is_empty()) {
             (false, _) => Ok(list),
             (true, true) => Err(NoAddress::None("the name has no address".into())),
-            (true, false) => Err(NoAddress::None("the name has addresses of the other family only".into())),
+            (true, false) => Err(NoAddress::None(OTHER_FAMILY.into())),
         }
     }
 

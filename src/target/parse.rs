@@ -15,14 +15,14 @@ use super::ports::{Ports, PortsError};
 
 /// What one word names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parsed {
-    pub(super) host: HostSpec,
+pub(crate) struct Parsed {
+    pub(crate) host: HostSpec,
     /// Ports of its own; without them the scan's are used.
-    pub(super) ports: Option<Ports>,
+    pub(crate) ports: Option<Ports>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum HostSpec {
+pub(crate) enum HostSpec {
     /// Addresses from the first to the last, both included, of one family.
     Range(IpAddr, IpAddr),
     Name(String),
@@ -69,7 +69,7 @@ pub enum TargetError {
     ExcludedPorts,
 }
 
-pub(super) fn parse(word: &str) -> Result<Parsed, TargetError> {
+pub(crate) fn parse(word: &str) -> Result<Parsed, TargetError> {
     if let Some((scheme, domain)) = word.split_at_checked(3)
         && scheme.eq_ignore_ascii_case("mx:")
     {
@@ -146,7 +146,7 @@ fn parse_host(host: &str) -> Result<HostSpec, TargetError> {
 
 /// A name is compared and shown in lower case, in ASCII, and without the root's dot. Only a name of one label keeps that
 /// dot: it is what tells `intranet.` from an `intranet` that is looked for in the search domains.
-pub(super) fn parse_name(name: &str) -> Result<String, TargetError> {
+pub(crate) fn parse_name(name: &str) -> Result<String, TargetError> {
     if name.contains(':') {
         return Err(TargetError::NotAnAddress);
     }
@@ -182,7 +182,7 @@ fn to_ascii(name: &str) -> Result<String, TargetError> {
 }
 
 /// An address as a number within its family.
-pub(super) fn to_number(ip: IpAddr) -> u128 {
+pub(crate) fn to_number(ip: IpAddr) -> u128 {
     match ip {
         IpAddr::V4(ip) => u128::from(u32::from(ip)),
         IpAddr::V6(ip) => u128::from(ip),

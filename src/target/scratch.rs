@@ -9,12 +9,12 @@ use std::path::PathBuf;
 
 /// Where temporary files are, and what is small enough to do without them.
 #[derive(Debug, Clone)]
-pub(super) struct Limits {
-    pub(super) folder: PathBuf,
+pub(crate) struct Limits {
+    pub(crate) folder: PathBuf,
     /// How many bytes of words are sorted in memory.
-    pub(super) sorting: usize,
+    pub(crate) sorting: usize,
     /// How many bytes of a table are kept in memory.
-    pub(super) table: usize,
+    pub(crate) table: usize,
 }
 
 impl Default for Limits {
@@ -90,7 +90,7 @@ impl Bytes {
 }
 
 /// For a file that does not hold what was written to it.
-pub(super) fn damaged() -> io::Error {
+pub(crate) fn damaged() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the temporary file is damaged")
 }
 

@@ -12,7 +12,7 @@ use super::ports::Ports;
 use super::reserved::{NotProbed, Policy, holding};
 use super::scratch::damaged;
 use super::table::{RowPlace, Table};
-use super::{Endpoint, Family};
+use super::{Endpoint, Family, Host, Hosts};
 
 /// A set of endpoints that can be counted and numbered without being listed. Cheap to clone.
 #[derive(Clone)]
@@ -185,6 +185,43 @@ impl Targets {
     fn exclusion(&self, ip: IpAddr) -> Option<String> {
         let excluded = self.0.exclusions.holding(ip)?;
         Some(if excluded == ip { "is excluded".into() } else { format!("is excluded: it is {excluded} behind NAT64") })
+    }
+
+    /// The ranges and names with their ports, in the order of the indices of their endpoints.
+    ///
+    /// # Errors
+    /// As for [`Targets::endpoint`].
+    pub(crate) fn spans(&self) -> impl Iterator<Item = io::Result<(Hosts, &Ports)>> {
+        (0..self.0.table.count()).map(|number| self.span(number))
+    }
+
+    fn span(&self, number: u64) -> io::Result<(Hosts, &Ports)> {
+        let row = self.0.table.record(number)?;
+        let ports = self.ports_of(row.ports)?;
+        let hosts = match self.0.table.host(row.place, 0)? {
+            Host::Address(first) => {
+                let next = number.checked_add(1).filter(|next| *next < self.0.table.count());
+                let end = next.map_or(Ok(self.0.len), |next| self.0.table.record(next).map(|row| row.start))?;
+                let endpoints = end.checked_sub(row.start).ok_or_else(damaged)?;
+                let each = u64::try_from(ports.len()).map_err(|_| damaged())?;
+                let last = endpoints.checked_div(each).and_then(|hosts| hosts.checked_sub(1)).ok_or_else(damaged)?;
+                let Host::Address(last) = self.0.table.host(row.place, last)? else { return Err(damaged()) };
+                Hosts::Range(first, last)
+            }
+            Host::Name(name) => Hosts::Name(name),
+            Host::Mx(domain) => Hosts::Mx(domain),
+        };
+        Ok((hosts, ports))
+    }
+
+    /// The first and the last address of each range that is excluded.
+    pub(crate) fn excluded_ranges(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> {
+        self.0.exclusions.iter()
+    }
+
+    /// The names that are excluded.
+    pub(crate) fn excluded_names(&self) -> impl Iterator<Item = &str> {
+        self.0.exclusions.names()
     }
 
     /// Whether an address is among the targets as such.

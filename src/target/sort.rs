@@ -17,26 +17,26 @@ const MERGE_BUFFER: usize = 4 << 20;
 /// The least and the most that one run buffers.
 const RUN_BUFFER: (usize, usize) = (4 << 10, 64 << 10);
 
-/// Records being gathered.
-pub(super) struct Sorter {
+/// Records being gathered, of targets here and of rows in the inventory.
+pub(crate) struct Sorter {
     bound: usize,
     /// The records one after the other, and where each begins and ends.
     arena: Vec<u8>,
-    order: Vec<(u32, u16)>,
+    order: Vec<(u32, u32)>,
     file: Appender,
     /// Where each run ends in the file.
     runs: Vec<u64>,
 }
 
 impl Sorter {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         let file = Appender::new(limits.folder.clone(), 0);
         Self { bound: limits.sorting, arena: Vec::new(), order: Vec::new(), file, runs: Vec::new() }
     }
 
-    pub(super) fn push(&mut self, record: &[u8]) -> io::Result<()> {
-        let length = u16::try_from(record.len()).map_err(io::Error::other)?;
-        let held = self.arena.len() + self.order.len() * size_of::<(u32, u16)>();
+    pub(crate) fn push(&mut self, record: &[u8]) -> io::Result<()> {
+        let length = u32::try_from(record.len()).map_err(io::Error::other)?;
+        let held = self.arena.len() + self.order.len() * size_of::<(u32, u32)>();
         if held + record.len() > self.bound {
             self.spill()?;
         }
@@ -47,7 +47,7 @@ impl Sorter {
     }
 
     /// All records in ascending order.
-    pub(super) fn merge(mut self) -> io::Result<Merge> {
+    pub(crate) fn merge(mut self) -> io::Result<Merge> {
         let mut sources = Vec::new();
         if self.runs.is_empty() {
             self.sort();
@@ -97,19 +97,19 @@ impl Sorter {
 }
 
 /// A record in the arena; places come from `push`, and lie in it.
-fn record(arena: &[u8], (start, length): (u32, u16)) -> &[u8] {
+fn record(arena: &[u8], (start, length): (u32, u32)) -> &[u8] {
     let start = usize::try_from(start).unwrap_or(usize::MAX);
-    &arena[start..start + usize::from(length)]
+    &arena[start..start + usize::try_from(length).unwrap_or(usize::MAX)]
 }
 
 /// Records in ascending order.
-pub(super) struct Merge {
+pub(crate) struct Merge {
     runs: BinaryHeap<Run>,
 }
 
 impl Merge {
     /// Puts the next record in the place of what the buffer held; whether there was one.
-    pub(super) fn next(&mut self, record: &mut Vec<u8>) -> io::Result<bool> {
+    pub(crate) fn next(&mut self, record: &mut Vec<u8>) -> io::Result<bool> {
         let Some(mut first) = self.runs.peek_mut() else { return Ok(false) };
         std::mem::swap(record, &mut first.head);
         if !first.advance()? {
@@ -137,9 +137,9 @@ impl Run {
                 if run.fill_buf()?.is_empty() {
                     return Ok(false);
                 }
-                let mut length = [0; 2];
+                let mut length = [0; 4];
                 run.read_exact(&mut length)?;
-                self.head.resize(usize::from(u16::from_be_bytes(length)), 0);
+                self.head.resize(usize::try_from(u32::from_be_bytes(length)).map_err(|_| damaged())?, 0);
                 run.read_exact(&mut self.head)?;
             }
         }
@@ -169,7 +169,7 @@ impl PartialEq for Run {
 impl Eq for Run {}
 
 enum Source {
-    Memory { arena: Vec<u8>, order: std::vec::IntoIter<(u32, u16)> },
+    Memory { arena: Vec<u8>, order: std::vec::IntoIter<(u32, u32)> },
     File(BufReader<Slice>),
 }
 

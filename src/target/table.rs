@@ -185,7 +185,8 @@ impl Table {
         }
     }
 
-    fn record(&self, number: u64) -> io::Result<Row> {
+    /// The record with this number.
+    pub(super) fn record(&self, number: u64) -> io::Result<Row> {
         let mut raw = [0; WIDTH];
         let width = u64::try_from(WIDTH).map_err(|_| damaged())?;
         self.records.read(number * width, &mut raw)?;
@@ -193,7 +194,6 @@ impl Table {
     }
 
     /// How many records there are.
-    #[cfg(test)]
     pub(super) fn count(&self) -> u64 {
         self.count
     }

@@ -1,18 +1,18 @@
 //! `hailer check`: what is told of a host, in both forms, and with which exit code it ends.
 
 use std::ffi::OsStr;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use nix::sys::signal::Signal::SIGINT;
 use serde_json::Value;
 
 use super::names::Dns;
 use super::peers::{ClosedPort, Gate, Peer, Step, listen, polite, say};
-use super::program::{Ended, Running, run};
+use super::program::{Ended, Running, hailer, run};
 
 fn check(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hailer"));
-    command.arg("check").args(words).stdin(Stdio::null());
+    let mut command = hailer(["check"]);
+    command.args(words);
     command
 }
 

@@ -8,11 +8,11 @@ use std::thread;
 use serde_json::Value;
 
 use super::peers::{Peer, polite};
-use super::program::{Ended, Running, run, scan};
+use super::program::{Ended, Running, hailer, run, scan};
 
 fn classify<'a>(words: impl IntoIterator<Item = &'a str>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hailer"));
-    command.arg("classify").args(words).stdin(Stdio::null());
+    let mut command = hailer(["classify"]);
+    command.args(words);
     command
 }
 

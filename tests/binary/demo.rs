@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 
 use nix::sys::signal::Signal::{SIGINT, SIGTERM};
@@ -13,9 +13,7 @@ use serde_json::Value;
 use super::program::{Ended, Running, differences, rows, rows_in, run, scan, through_shell};
 
 fn hailer(words: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hailer"));
-    command.args(words.split_whitespace()).stdin(Stdio::null());
-    command
+    super::program::hailer(words.split_whitespace())
 }
 
 /// Addresses that no other test has, also where several test programs run at once.

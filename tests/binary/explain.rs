@@ -7,11 +7,11 @@ use std::process::{Command, Stdio};
 use nix::pty::{Winsize, openpty};
 use serde_json::Value;
 
-use super::program::{Ended, Running, run, skip, succeeds};
+use super::program::{Ended, Running, hailer, run, skip, succeeds};
 
 fn explain(words: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hailer"));
-    command.arg("explain").args(words.split(' ').filter(|word| !word.is_empty())).stdin(Stdio::null());
+    let mut command = hailer(["explain"]);
+    command.args(words.split(' ').filter(|word| !word.is_empty()));
     command
 }
 

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::IpAddr;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 
-use nix::fcntl::OFlag;
-use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use serde_json::{Value, json};
 
 use super::peers::{ClosedPort, Peer, Step, listen, polite};
@@ -52,26 +50,6 @@ fn progress_and_summary_are_told_in_lines() {
     for line in [&greeted[..], &["vsftpd", "1"]] {
         assert!(cells.iter().any(|cells| cells == line), "{line:?} in {}", ended.stderr);
     }
-}
-
-#[test]
-fn people_get_lines_on_a_terminal() {
-    let peer = Peer::new(polite("220 \x1b[2J(vsFTPd 3.0.5)\r\n"));
-    // Not openpty(): other tests' programs would inherit what it opens.
-    let mut terminal = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let slave = File::options().write(true).open(ptsname_r(&terminal).unwrap()).unwrap();
-    let running = Running::start_onto(&mut scan([peer.target("ftp"), "-q".into()]), Stdio::from(slave));
-    let ended = running.end();
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
-    let mut line = Vec::new();
-    // Linux ends a terminal that nobody writes to any longer with EIO.
-    drop(terminal.read_to_end(&mut line));
-    let line = String::from_utf8(line).unwrap();
-    let words: Vec<_> = line.split_whitespace().collect();
-    assert_eq!(words[..4], [peer.address.to_string().as_str(), "ftp", "greeted", "220"], "{line:?}");
-    assert!(!line.contains('\x1b'), "{line:?}");
 }
 
 #[test]

@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 
 use super::names::Dns;
 use super::peers::{End, Peer, Step, listen, say};
-use super::program::{Running, differences, run, scan};
+use super::program::{Running, differences, hailer, run, scan};
 use super::talkers::Talker;
+use super::terminal::without_colours;
 
 /// What a terminal, a line of text, a spreadsheet or a reader of bidirectional text would obey.
 const EVIL: &str = "=1\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{85}\u{2028}\u{202e}\u{2066}\u{0}\u{8}\u{7f}\u{feff}";
@@ -76,7 +77,7 @@ fn nothing_that_is_written_is_obeyed() {
         assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "a formula: {cell}");
     }
     // Read back and written again.
-    let ended = run(program(&["report", "rows.ndjson", "-o", "again.csv"]).current_dir(folder.path()));
+    let ended = run(hailer(["report", "rows.ndjson", "-o", "again.csv"]).current_dir(folder.path()));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_harmless("a report", &fs::read_to_string(folder.path().join("again.csv")).unwrap());
 }
@@ -84,19 +85,16 @@ fn nothing_that_is_written_is_obeyed() {
 #[test]
 fn nothing_that_a_terminal_gets_is_obeyed() {
     let peer = evil_talker().serve();
-    let (code, lines) = on_terminal(&mut scan([peer.target("smtp"), "--depth=tls".into(), "-q".into()]));
-    assert_eq!(code, Some(0));
-    assert_harmless("lines on a terminal", &lines);
+    for verbose in [None, Some("-v")] {
+        let mut command = scan([peer.target("smtp"), "--depth=tls".into()]);
+        let (code, lines) = on_terminal(command.args(verbose).env("TERM", "xterm"));
+        assert_eq!(code, Some(0));
+        assert_harmless("lines on a terminal", &without_colours(&lines));
+    }
     let dns = Dns::new("* ANY REFUSED");
-    let mut command = program(&["check", &peer.target("smtp"), "--quiet"]);
-    let (_, told) = on_terminal(command.arg(dns.option()).env("NO_COLOR", "1"));
+    let mut command = hailer(["check", &peer.target("smtp"), "--quiet"]);
+    let (_, told) = on_terminal(command.arg(dns.option()));
     assert_harmless("what is told of a host", &told);
-}
-
-fn program(words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hailer"));
-    command.args(words).stdin(Stdio::null());
-    command
 }
 
 /// Runs a command with a terminal for its stdout: how it ended, and what the terminal got.

@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod asked_to_stop;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod canaries;
 #[cfg(test)]
 mod check;
@@ -22,6 +24,8 @@ mod delayed;
 mod demo;
 #[cfg(test)]
 mod depth;
+#[cfg(test)]
+mod diff;
 #[cfg(test)]
 #[path = "../../src/target/dns_server.rs"]
 mod dns_server;
@@ -48,6 +52,8 @@ mod lossy;
 #[cfg(test)]
 mod manners;
 #[cfg(test)]
+mod merge;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod namespaces;
@@ -60,6 +66,8 @@ mod outcomes;
 #[cfg(test)]
 mod outputs;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod peers;
 #[cfg(test)]
 mod policy;
@@ -68,18 +76,28 @@ mod program;
 #[cfg(test)]
 mod recall;
 #[cfg(test)]
+mod recipes;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod report;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod shards;
 #[cfg(test)]
+mod shells;
+#[cfg(test)]
 mod talkers;
+#[cfg(test)]
+mod terminal;
 #[cfg(test)]
 mod usage;
 #[cfg(test)]
 mod wordlists;
 #[cfg(test)]
 mod words_for_people;
+#[cfg(test)]
+mod workbook;

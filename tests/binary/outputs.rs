@@ -1,14 +1,18 @@
 //! Outputs while the scan runs, and outputs that fail: a full disk, a reader that has gone.
 
+use std::collections::BTreeMap;
+use std::fs::{DirEntry, Permissions};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::peers::{Gate, Peer, Step, polite};
-use super::program::{Running, rows, rows_in, run, scan, skip, succeeds, through_shell};
+use super::program::{Running, hailer, rows, rows_in, run, scan, skip, succeeds, through_shell};
 
 #[test]
 fn rows_are_in_the_file_while_others_are_awaited() {
@@ -34,6 +38,79 @@ fn rows_are_in_the_file_while_others_are_awaited() {
     let rows = rows_in(&path);
     assert_eq!(rows[0], early[0]);
     assert_eq!((rows.len(), &rows[1]["outcome"]), (2, &Value::from("closed")));
+}
+
+/// A report takes the place of what a link leads to: two scans that name it differently are known to write to one file, the
+/// link stays, and by either name the scan is gone on with.
+#[test]
+fn a_link_stands_for_what_it_leads_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("real.xlsx"), "precious").unwrap();
+    std::os::unix::fs::symlink("real.xlsx", path("link.xlsx")).unwrap();
+    std::os::unix::fs::symlink("nowhere.xlsx", path("lost.xlsx")).unwrap();
+    let gate = Gate::default();
+    let [first, second] =
+        [(); 2].map(|()| Peer::new([vec![Step::Hold(gate.clone())], polite("220 ready\r\n")].concat()));
+    let targets = [first.target("smtp"), second.target("smtp")];
+    let begin = |words: &[&str]| {
+        let mut command = scan(&targets);
+        command.args(["--concurrency", "1", "--seed", "7"]).args(words).current_dir(folder.path());
+        command
+    };
+    let ended = run(&mut begin(&["-o", "lost.xlsx"]));
+    let refused = "hailer: -o lost.xlsx: it exists: name another file, or replace it with --overwrite\n";
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), refused));
+
+    let running = Running::start(&mut begin(&["-o", "link.xlsx", "--overwrite"]));
+    running.says("2 endpoints, ");
+    let ended = run(&mut begin(&["-o", "real.xlsx", "--overwrite"]));
+    let refused = "hailer: -o real.xlsx: another scan is writing to it: wait until that has ended\n";
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), refused));
+    running.signal(Signal::SIGINT);
+    running.says("stopping: ");
+    gate.open();
+    assert_eq!(running.end().code, Some(3));
+
+    let ended = run(scan(["--resume", "link.xlsx"]).current_dir(folder.path()));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(path("link.xlsx").is_symlink());
+    assert!(std::fs::read(path("real.xlsx")).unwrap().starts_with(b"PK"));
+    let mut names: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["link.xlsx", "lost.xlsx", "real.xlsx", "real.xlsx.manifest.json"]);
+}
+
+/// What waits for a report that few may read, and what tells of it, is for no more eyes.
+#[test]
+fn who_may_not_read_a_report_may_not_read_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("book.xlsx");
+    std::fs::write(&path, "precious").unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    let gate = Gate::default();
+    let peer = Peer::new([vec![Step::Hold(gate.clone())], polite("220 ready\r\n")].concat());
+    let words = [peer.target("smtp"), "-o".into(), "book.xlsx".into(), "--overwrite".into()];
+    let running = Running::start(scan(words).current_dir(folder.path()));
+    peer.until_connected();
+    // A journal is replaced meanwhile, by way of a name that goes again.
+    let mode = |file: &DirEntry| Some(file.metadata().ok()?.permissions().mode() & 0o777);
+    let modes = || {
+        let files = std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap);
+        let files = files.filter(|file| file.path().extension().is_none_or(|ending| ending != "tmp"));
+        let modes = files.map(|file| (file.file_name().into_string().unwrap(), mode(&file)));
+        modes.collect::<BTreeMap<_, _>>()
+    };
+    let begun = modes();
+    assert!(begun.contains_key("book.xlsx.hailer-rows") && begun.contains_key("book.xlsx.hailer"), "{begun:?}");
+    assert!(begun.values().all(|mode| *mode == Some(0o600)), "{begun:?}");
+    gate.open();
+    assert_eq!(running.end().code, Some(0));
+    let ended = ["book.xlsx", "book.xlsx.manifest.json"].map(|name| (name.to_owned(), Some(0o600)));
+    assert_eq!(modes(), BTreeMap::from(ended));
 }
 
 #[test]
@@ -81,6 +158,31 @@ fn a_full_disk_holds_whole_rows() {
             rows(&copy).len()
         };
         assert_eq!((whole, copy.ends_with('\n')), (3, true), "{format}");
+    }
+}
+
+/// Where files may not be as long as that (`ulimit -f`), it is told as of a full disk.
+#[test]
+fn a_file_that_may_not_grow_holds_whole_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let greeting = format!("220 {}\r\n", "long ".repeat(4_000));
+    let peers = [(); 5].map(|()| Peer::new(polite(&greeting)));
+    let command = scan(peers.iter().map(|peer| peer.target("smtp")).chain(["-o".into(), "rows.ndjson".into()]));
+    // Of 512 or 1,024 bytes each, as the shell has it.
+    let ended = run(through_shell(&[], "ulimit -f 64", &command).current_dir(folder.path()));
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let words = ended.stderr.lines().last().unwrap();
+    let expected = "hailer: cannot write rows.ndjson: File too large (os error 27); every row that it took is whole; raise the \
+         limit on the length of files (ulimit -f)";
+    assert!(words.starts_with(expected), "{words}");
+    assert!((1..5).contains(&rows_in(&folder.path().join("rows.ndjson")).len()));
+    // The cells of a workbook wait in another file, which takes no more.
+    for (name, advice) in [("book.xlsx", "make room for it\n"), ("page.html", "(ulimit -f)\n")] {
+        let command = hailer(["report", "rows.ndjson", "-o", name]);
+        let ended = run(through_shell(&[], "ulimit -f 4", &command).current_dir(folder.path()));
+        let is_told = ended.stderr.contains("File too large") && ended.stderr.ends_with(advice);
+        assert!(is_told, "{name}: {}", ended.stderr);
+        assert_eq!((ended.code, folder.path().join(name).exists()), (Some(1), false), "{name}");
     }
 }
 

@@ -41,10 +41,34 @@ impl<T> Watched<T> {
     }
 }
 
-/// `hailer scan` with these words; stdin is empty.
+/// `hailer` with these words; stdin is empty.
+pub(crate) fn hailer(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+    let mut command = neutral(OsStr::new(env!("CARGO_BIN_EXE_hailer")));
+    command.args(words);
+    command
+}
+
+/// The same in that folder.
+pub(crate) fn hailer_in(folder: &Path, words: &str) -> Command {
+    let mut command = hailer(words.split_whitespace());
+    command.current_dir(folder);
+    command
+}
+
+/// `hailer scan` with these words.
 pub(crate) fn scan(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hailer"));
-    command.arg("scan").args(words).stdin(Stdio::null());
+    let mut command = hailer(["scan"]);
+    command.args(words);
+    command
+}
+
+/// A program that machines have no say in: their variables tell of colours, terminals, locales and certificates (`CI` has
+/// colours even where the terminal is dumb).
+fn neutral(program: &OsStr) -> Command {
+    let kept = ["PATH", "HOME", "TMPDIR", "LLVM_PROFILE_FILE"];
+    let mut command = Command::new(program);
+    command.env_clear().envs(kept.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command.stdin(Stdio::null());
     command
 }
 
@@ -53,8 +77,8 @@ pub(crate) fn through_shell(wrapper: &[&str], preparation: &str, command: &Comma
     let script = format!("{preparation}\nexec \"$0\" \"$@\"");
     let words = wrapper.iter().copied().chain(["sh", "-ec", &script]).map(OsStr::new);
     let mut words = words.chain([command.get_program()]).chain(command.get_args());
-    let mut shell = Command::new(words.next().unwrap());
-    shell.args(words).stdin(Stdio::null());
+    let mut shell = neutral(words.next().unwrap());
+    shell.args(words);
     shell
 }
 

@@ -3,15 +3,16 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::program::{Ended, rows_in, run, through_shell};
+use super::program::{Ended, hailer, rows_in, run, through_shell};
+use super::workbook::column;
 
 fn report(folder: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hailer"));
-    command.arg("report").args(words).current_dir(folder).stdin(Stdio::null());
+    let mut command = hailer(["report"]);
+    command.args(words).current_dir(folder);
     command
 }
 
@@ -114,6 +115,60 @@ fn columns_of_others_are_kept() {
     assert_eq!(rows_in(&folder.path().join("out.ndjson"))[0]["note"], "seen; by me");
 }
 
+/// Pipes can be read once only, and are read twice all the same.
+#[test]
+fn a_pipe_with_a_path_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, rows) = (folder.path().join("pipe"), network());
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    // Opening it waits for whoever reads.
+    let writer = std::thread::spawn(move || fs::write(pipe, rows));
+    let told = reported(folder.path(), &["pipe", "-o", "out.ndjson"]);
+    writer.join().unwrap().unwrap();
+    assert!(told.starts_with("501 rows, "), "{told}");
+    assert_eq!(rows_in(&folder.path().join("out.ndjson")).len(), 501);
+}
+
+#[test]
+fn keys_of_others_are_columns_of_csv() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let row = r#"{"ip":"192.0.2.1","port":21,"service":"ftp","outcome":"silent","chain":[],"owner":"team1","#;
+    let keys = |count: usize| (0..count).map(|number| format!(r#""k{number}":1"#)).collect::<Vec<_>>().join(",");
+    fs::write(folder.join("few.ndjson"), format!("{row}{}}}\n", keys(1))).unwrap();
+    reported(folder, &["few.ndjson", "-o", "few.csv", "-o", "few.xlsx"]);
+    let csv = fs::read_to_string(folder.join("few.csv")).unwrap();
+    assert!(csv.contains(",attempts,owner,k0\n") && csv.ends_with(",team1,1\n"), "{csv}");
+    assert_eq!(column(&folder.join("few.xlsx"), "Endpoints", "owner"), ["team1"]);
+    fs::write(folder.join("many.ndjson"), format!("{row}{}}}\n", keys(64))).unwrap();
+    // Where columns were chosen nothing is missing, but in a workbook.
+    let chosen = ["--columns", "ip,k63", "-o", "chosen.csv"];
+    let outputs: [(&[&str], bool); 3] = [(&["-o", "many.csv"], true), (&chosen, false), (&["-o", "many.xlsx"], true)];
+    for (words, is_told) in outputs {
+        let ended = run(&mut report(folder, &[&["many.ndjson"], words].concat()));
+        let told = "rows have more than 64 columns that are none of ours: 'k63' and others are in NDJSON alone";
+        assert_eq!((ended.code, ended.stderr.starts_with(told)), (Some(0), is_told), "{words:?}: {}", ended.stderr);
+    }
+    assert_eq!(fs::read_to_string(folder.join("chosen.csv")).unwrap(), "ip,k63\n192.0.2.1,1\n");
+    let both = run(&mut report(folder, &[&["many.ndjson", "-o", "both.xlsx", "--overwrite"], &chosen[..]].concat()));
+    assert!(both.code == Some(0) && both.stderr.contains("'k62' and others"), "{}", both.stderr);
+}
+
+/// What is guarded is read as it was, also a column's name, and an apostrophe that guards nothing stays.
+#[test]
+fn names_and_apostrophes_stay_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let csv = "ip,port,service,outcome,banner,'=1+1\n192.0.2.1,21,ftp,greeted,'t was,'=2\n";
+    fs::write(folder.join("rows.csv"), csv).unwrap();
+    for (from, to) in [("rows.csv", "one.csv"), ("one.csv", "two.csv")] {
+        reported(folder, &[from, "-o", to, "--columns", "ip,port,service,outcome,banner,=1+1"]);
+    }
+    let [one, two] = ["one.csv", "two.csv"].map(|name| fs::read_to_string(folder.join(name)).unwrap());
+    assert_eq!(one, csv.replace("'t was", "''t was"));
+    assert_eq!(two, one);
+}
+
 #[test]
 fn what_is_torn_or_empty_is_told() {
     let folder = tempfile::tempdir().unwrap();
@@ -138,23 +193,38 @@ fn what_cannot_be_read_or_written_is_refused() {
         ("same.ndjson", "{\"ip\":\"192.0.2.1\",\"port\":21,\"service\":\"ftp\",\"outcome\":\"silent\"}\n"),
         ("broken.ndjson", "{\"ip\":\"192.0.2.1\",\"port\":21,\"service\":\"ftp\",\"outcome\":\"silent\"}\n{]\n{}\n"),
         ("headless.csv", "192.0.2.1,21,ftp,silent\n"),
+        ("book.xlsx", "PK\x03\x04"),
+        ("page.html", "<!DOCTYPE html>\n<html>"),
+        ("left.csv.hailer", "{}"),
+        ("gone.csv.manifest.json", "{}"),
     ] {
         fs::write(folder.join(name), content).unwrap();
     }
-    let table: [(&[&str], i32, &str); 13] = [
+    std::os::unix::fs::symlink("nowhere.csv", folder.join("link.csv")).unwrap();
+    let table: [(&[&str], i32, &str); 19] = [
         (&[], 2, "error: the following required arguments were not provided"),
         (&["rows.csv", "./rows.csv"], 2, "hailer: ./rows.csv is named twice"),
         (&["rows.csv", "again.csv"], 2, "hailer: rows.csv and again.csv hold the same rows"),
         (&["rows.csv", "same.ndjson"], 2, "hailer: rows.csv and same.ndjson hold the same rows"),
         (&["rows.csv", "-o", "rows.csv", "--overwrite"], 2, "hailer: -o rows.csv: the rows come from there"),
         (&["rows.csv", "-o", "again.csv"], 2, "hailer: -o again.csv: it exists: name another file, or replace it"),
-        (&["rows.csv", "-o", "out.xls"], 2, "hailer: -o out.xls: name it .csv, .ndjson or .jsonl"),
-        (&["rows.csv", "-o", "no/such/out.csv"], 1, "hailer: cannot write no/such/out.csv: "),
+        (&["rows.csv", "-o", "out.xls"], 2, "hailer: -o out.xls: name it .csv, .ndjson, .jsonl, .xlsx or .html"),
+        (
+            &["rows.csv", "-o", "no/such/out.csv"],
+            1,
+            "hailer: cannot write no/such/out.csv: No such file or directory (os error 2); create its directory first",
+        ),
         (&["nosuch.csv"], 1, "hailer: cannot read nosuch.csv: "),
         (&["broken.ndjson", "-o", "out.csv"], 1, "hailer: broken.ndjson:2:2: this is not a JSON object on one line"),
         (&["headless.csv"], 1, "hailer: headless.csv:1: this is not the header of rows: there is no column 'ip'."),
         (&["rows.csv", "--our-address", "0.0.0.0"], 2, "hailer: 0.0.0.0 is not an address that anybody sees us at"),
         (&["."], 1, "hailer: cannot read .: "),
+        (&["book.xlsx"], 1, "hailer: book.xlsx:1: this is a workbook, which cannot be read back: give the rows"),
+        (&["page.html"], 1, "hailer: page.html:1: this is a page, which cannot be read back: give the rows"),
+        (&["rows.csv", "-o", "link.csv"], 2, "hailer: -o link.csv: it exists: name another file, or replace it"),
+        (&["rows.csv", "-o", "left.csv"], 2, "hailer: -o left.csv: an unfinished scan wrote it: name another file"),
+        (&["rows.csv", "-o", "left.csv", "--overwrite"], 2, "hailer: -o left.csv: an unfinished scan wrote it"),
+        (&["rows.csv", "-o", "gone.csv"], 2, "hailer: -o gone.csv: it is gone, but its manifest is there"),
     ];
     for (words, code, told) in table {
         let ended = run(&mut report(folder, words));
@@ -162,7 +232,69 @@ fn what_cannot_be_read_or_written_is_refused() {
         assert!(ended.stderr.starts_with(told), "{words:?}: {}", ended.stderr);
     }
     // Nothing was left of what failed.
-    assert_eq!(fs::read_dir(folder).unwrap().count(), 5);
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 10);
     reported(folder, &["rows.csv", "-o", "again.csv", "--overwrite"]);
     assert_eq!(fs::read_to_string(folder.join("again.csv")).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn rows_are_written_again_in_any_layout_and_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("rows.ndjson"), network()).unwrap();
+    let told = reported(folder, &["rows.ndjson", "-o", "plain.ndjson"]);
+    let plain = fs::read_to_string(folder.join("plain.ndjson")).unwrap();
+    assert_eq!(reported(folder, &["rows.ndjson", "-o", "-"]), plain);
+    for words in ["--csv excel --delimiter ;", "--csv raw", "--csv raw --delimiter tab", "--csv default --delimiter |"]
+    {
+        let mut all: Vec<_> = vec!["rows.ndjson", "-o", "laid.csv", "--overwrite"];
+        all.extend(words.split(' '));
+        assert_eq!(reported(folder, &all), told);
+        let to_stdout: Vec<_> = ["rows.ndjson", "-o", "-"].into_iter().chain(words.split(' ')).collect();
+        assert_eq!(reported(folder, &to_stdout), fs::read_to_string(folder.join("laid.csv")).unwrap(), "{words}");
+        // They are the same rows in any dialect.
+        let both = run(&mut report(folder, &["plain.ndjson", "laid.csv"]));
+        assert!(both.code == Some(2) && both.stderr.contains("hold the same rows"), "{words}: {}", both.stderr);
+        // What others say more is in the rows already.
+        let again = reported(folder, &["laid.csv", "-o", "again.ndjson", "--overwrite"]);
+        assert_eq!(again.replace("501 rows\n", "501 rows, 500 of which others say more\n"), told, "{words}");
+        let expected = rows_in(&folder.join("plain.ndjson"));
+        // Spreadsheets have no microseconds.
+        let kept = |mut row: Value| {
+            if let Some(time) = row.get_mut("time").filter(|_| words.contains("excel")) {
+                *time = time.as_str().unwrap()[..19].into();
+            }
+            row
+        };
+        for (again, expected) in rows_in(&folder.join("again.ndjson")).into_iter().zip(expected) {
+            assert_eq!(kept(again), kept(expected), "{words}");
+        }
+    }
+    let chosen = ["rows.ndjson", "--columns", "port,note,ip", "-o", "chosen.csv", "-o", "chosen.ndjson"];
+    assert_eq!(reported(folder, &chosen), told);
+    let csv = fs::read_to_string(folder.join("chosen.csv")).unwrap();
+    assert!(csv.starts_with("port,note,ip\n21,kept,192.0.2.0\n"), "{csv}");
+    let ndjson = fs::read_to_string(folder.join("chosen.ndjson")).unwrap();
+    assert!(ndjson.starts_with("{\"port\":21,\"note\":\"kept\",\"ip\":\"192.0.2.0\"}\n"), "{ndjson}");
+}
+
+#[test]
+fn a_layout_that_cannot_be_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rows.ndjson"), network()).unwrap();
+    for (words, told) in [
+        ("--columns ip", "--csv, --delimiter and --columns are for rows: name a file for them"),
+        ("--csv raw -o out.ndjson", "--csv: none of the outputs is CSV"),
+        ("--columns ip,softwear -o out.csv", "there is no column 'softwear': did you mean 'software'?"),
+        ("--columns ip,chain -o out.csv", "CSV has no cell for 'chain'"),
+        ("--columns ip,ip -o out.csv", "the column 'ip' is named twice"),
+        // Escaped, and that once.
+        ("--columns \x1b[31m -o out.csv", r"there is no column '\x1b[31m': the README"),
+    ] {
+        let words: Vec<_> = ["rows.ndjson"].into_iter().chain(words.split(' ')).collect();
+        let ended = run(&mut report(folder.path(), &words));
+        assert_eq!(ended.code, Some(2), "{words:?}");
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
 }

@@ -200,11 +200,49 @@ fn a_stopped_scan_is_not_written_over() {
     let words =
         "hailer: -o rows.ndjson: an unfinished scan wrote it: go on with it (--resume) or replace it (--overwrite)\n";
     assert_eq!(ended.stderr, words);
+    // Its journal lies beside the first of its outputs, and speaks of all.
+    let ended = run(scan([&*target, "-o", "rows.csv"]).current_dir(stopped.folder.path()));
+    assert_eq!(ended.code, Some(2));
+    let first = stopped.path("rows.ndjson").canonicalize().unwrap();
+    let words = format!(
+        "hailer: -o rows.csv: an unfinished scan writes to it: go on with that (--resume {}), ",
+        first.display()
+    );
+    assert!(ended.stderr.starts_with(&words), "{}", ended.stderr);
     let ended = again(&["--overwrite"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(rows_in(&stopped.path("rows.ndjson")).len(), 1);
     assert_eq!(stopped.files(), ["rows.csv", "rows.ndjson", "rows.ndjson.manifest.json"]);
     assert_eq!(manifest(stopped.folder.path())["endpoints"]["total"], 1);
+}
+
+/// The rows that a workbook is to be made of are its scan's, though nothing of that name is there yet and the journal lies
+/// beside another output: also where the folder holds many other files.
+#[test]
+fn what_another_scan_is_to_make_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..1_200 {
+        File::create(folder.path().join(format!("{number}.txt"))).unwrap();
+    }
+    let (peer, closed) = (Peer::new(polite("220 ready\r\n")), ClosedPort::new());
+    let begun = |words: &[&str]| {
+        run(scan([peer.target("smtp")]).args(["-o", "book.xlsx"]).args(words).current_dir(folder.path()))
+    };
+    // It ends before it begins, and leaves a journal.
+    let ended = begun(&["-o", "page.html", "--canary", &format!("{}=smtp", closed.address)]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let words = [peer.target("smtp"), "-o".into(), "page.html".into()];
+    let ended = run(scan(&words).current_dir(folder.path()));
+    assert_eq!((ended.code, peer.connections()), (Some(2), 0), "{}", ended.stderr);
+    let told = "hailer: -o page.html: an unfinished scan writes to it: go on with that (--resume ";
+    assert!(ended.stderr.starts_with(told) && ended.stderr.contains("/book.xlsx)"), "{}", ended.stderr);
+    // With leave it is; then that scan has no claim to it any more.
+    for overwrite in [Some("--overwrite"), None] {
+        let ended = run(scan(&words).args(overwrite).current_dir(folder.path()));
+        let code = if overwrite.is_some() { 0 } else { 2 };
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("an unfinished scan"), "{}", ended.stderr);
+    }
 }
 
 /// What the journal says as soon as it is so.
@@ -396,4 +434,59 @@ fn canaries_that_answer_are_counted() {
     let words =
         format!("0 of {} hails of canaries failed: 0.0 % loss on the canary's path (95 %: ", canary.connections());
     assert!(ended.stderr.contains(&words), "{}", ended.stderr);
+}
+
+/// Columns, profile and delimiter are the file's: whoever goes on writes rows of the same kind.
+#[test]
+fn a_resumed_scan_goes_on_in_the_same_layout() {
+    let folder = tempfile::tempdir().unwrap();
+    let peers = [(); 6].map(|()| Peer::new(polite("220 ready\r\n")));
+    let gate = Gate::default();
+    let waiting = Peer::new([vec![Step::Hold(gate.clone())], polite("220 late\r\n")].concat());
+    let mut command = scan(peers.iter().chain([&waiting]).map(|peer| peer.target("smtp")));
+    let layout = ["--csv", "excel", "--delimiter", ";", "--columns", "outcome,port,ip,service,banner,connect_ms"];
+    command.args(layout).args(["-o", "rows.csv", "--concurrency", "7"]).current_dir(folder.path());
+    let running = Running::start(&mut command);
+    waiting.until_connected();
+    peers.iter().for_each(Peer::until_connected);
+    running.signal(SIGINT);
+    running.says("stopping");
+    running.signal(SIGINT);
+    let ended = running.end();
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    let journal: Value = serde_json::from_slice(&fs::read(folder.path().join("rows.csv.hailer")).unwrap()).unwrap();
+    assert_eq!(journal["layout"], "--csv excel --delimiter ';' --columns outcome,port,ip,service,banner,connect_ms");
+    let left = fs::read(folder.path().join("rows.csv")).unwrap();
+
+    for (words, told) in [
+        (&["--columns", "ip"][..], "--columns ip"),
+        (&["--csv", "raw"], "--csv raw"),
+        (&["--delimiter", "tab"], "--delimiter 'tab'"),
+    ] {
+        let ended = run(scan(["--resume", "rows.csv"]).args(words).current_dir(folder.path()));
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        let words =
+            "hailer: cannot go on from rows.csv.hailer: its rows have --csv excel --delimiter ';' --columns outcome";
+        assert!(ended.stderr.starts_with(words) && ended.stderr.contains(told), "{}", ended.stderr);
+    }
+    assert_eq!(fs::read(folder.path().join("rows.csv")).unwrap(), left);
+
+    gate.open();
+    let ended = run(scan(["--resume", "rows.csv"]).current_dir(folder.path()));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let text = fs::read_to_string(folder.path().join("rows.csv")).unwrap();
+    let lines: Vec<_> = text.split_terminator("\r\n").collect();
+    assert_eq!(lines[0], "\u{feff}outcome;port;ip;service;banner;connect_ms");
+    assert_eq!(lines.len(), 8, "{text}");
+    let mut places: Vec<_> = peers.iter().chain([&waiting]).map(|peer| peer.address.ip().to_string()).collect();
+    for line in &lines[1..] {
+        let cells: Vec<_> = line.split(';').collect();
+        assert_eq!((cells.len(), cells[0], cells[3]), (6, "greeted", "smtp"), "{line}");
+        places.retain(|place| place != cells[2]);
+        assert!(!cells[5].contains('.'), "{line}");
+    }
+    assert_eq!(places, [""; 0]);
+    let manifest: Value =
+        serde_json::from_slice(&fs::read(folder.path().join("rows.csv.manifest.json")).unwrap()).unwrap();
+    assert_eq!((&manifest["schema_version"], &manifest["outputs"][0]["format"]), (&json!(1), &json!("csv")));
 }

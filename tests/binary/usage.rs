@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::peers::listen;
-use super::program::{run, scan};
+use super::program::{hailer, run, scan};
 
 /// Words after `hailer scan GOOD-TARGET` in a folder with the files of [`folder`], and what stderr must say.
 const TABLE: &[(&str, &str)] = &[
@@ -153,7 +153,7 @@ fn assert_nothing_came(listener: &std::net::TcpListener) {
 
 #[test]
 fn help_and_version() {
-    let hailer = |words: &[&str]| run(Command::new(env!("CARGO_BIN_EXE_hailer")).args(words).stdin(Stdio::null()));
+    let hailer = |words: &[&str]| run(&mut hailer(words));
     let table: [(&[&str], &str); 4] = [
         (&["--version"], concat!("hailer ", env!("CARGO_PKG_VERSION"), "\n")),
         (&["--help"], "Usage: hailer <COMMAND>"),

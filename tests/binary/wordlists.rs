@@ -1,8 +1,6 @@
 //! Wordlists of the user's own: what names servers in every command, and what is said where they are wrong.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use nix::sys::signal::Signal::SIGINT;
@@ -10,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::peers::{Gate, Peer, Step, listen, polite};
-use super::program::{Ended, Running, Watched, rows, rows_in, run, scan};
+use super::program::{Ended, Running, Watched, hailer_in, rows, rows_in, run, scan};
 
 const BRANDNEWD: &str = r#"
 [[signature]]
@@ -27,12 +25,6 @@ version = "1.20"
 
 const GREETING: &str = "220 ftp.example.com Brandnewd 1.21 ready\r\n";
 
-fn hailer(folder: &Path, words: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hailer"));
-    command.args(words.split_whitespace()).current_dir(folder).stdin(Stdio::null());
-    command
-}
-
 /// A folder with a folder `lists` in it.
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -46,7 +38,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 #[test]
 fn what_is_compiled_in_holds() {
     let here = tempfile::tempdir().unwrap();
-    let Ended { code, stdout, stderr } = run(&mut hailer(here.path(), "wordlists check"));
+    let Ended { code, stdout, stderr } = run(&mut hailer_in(here.path(), "wordlists check"));
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     let words: Vec<_> = stdout.split_whitespace().collect();
     let [signatures, "signatures", "of", products, "products,", examples, "examples:", "all", "hold"] = words[..]
@@ -61,7 +53,7 @@ fn what_is_compiled_in_holds() {
 fn ones_own_are_added_and_checked() {
     let folder = folder(&[("ftp.toml", BRANDNEWD)]);
     let count = |words: &str| {
-        let ended = run(&mut hailer(folder.path(), words));
+        let ended = run(&mut hailer_in(folder.path(), words));
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{words}");
         ended.stdout.split(' ').next().unwrap().parse::<usize>().unwrap()
     };
@@ -72,14 +64,14 @@ fn ones_own_are_added_and_checked() {
     for file in ["smtp.toml", "fronts.toml"] {
         fs::write(folder.path().join("lists").join(file), "replace = true").unwrap();
     }
-    let ended = run(&mut hailer(folder.path(), "wordlists check lists"));
+    let ended = run(&mut hailer_in(folder.path(), "wordlists check lists"));
     assert_eq!(ended.stdout, "1 signatures of 1 products, 1 examples: all hold\n");
 }
 
 #[test]
 fn an_example_that_does_not_hold_is_told_with_its_place() {
     let folder = folder(&[("ftp.toml", &BRANDNEWD.replace("version = \"1.20\"", "version = \"1.2\""))]);
-    let ended = run(&mut hailer(folder.path(), "wordlists check lists"));
+    let ended = run(&mut hailer_in(folder.path(), "wordlists check lists"));
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.starts_with("lists/ftp.toml:3: brandnewd: version is "), "{}", ended.stderr);
     assert!(ended.stderr.ends_with("\nhailer: 1 mistake\n"), "{}", ended.stderr);
@@ -91,7 +83,7 @@ fn an_example_that_does_not_hold_is_told_with_its_place() {
 fn ones_own_mistakes_come_first() {
     let greedy = BRANDNEWD.replace("Brandnewd v?(?P<version>", "vsftpd (?P<version>").replace("95", "100");
     let folder = folder(&[("ftp.toml", &greedy)]);
-    let ended = run(&mut hailer(folder.path(), "wordlists check lists"));
+    let ended = run(&mut hailer_in(folder.path(), "wordlists check lists"));
     assert_eq!(ended.code, Some(1));
     let lines: Vec<_> = ended.stderr.lines().collect();
     assert!(lines[0].starts_with("lists/ftp.toml:3: brandnewd: no signature matches"), "{}", ended.stderr);
@@ -102,7 +94,7 @@ fn ones_own_mistakes_come_first() {
 fn all_that_cannot_be_read_is_told_at_once() {
     let bad = BRANDNEWD.replace("Brandnewd v?", "(Brandnewd v?");
     let folder = folder(&[("ftp.toml", &bad), ("smtp.toml", &format!("{BRANDNEWD}{BRANDNEWD}"))]);
-    let ended = run(&mut hailer(folder.path(), "wordlists check lists"));
+    let ended = run(&mut hailer_in(folder.path(), "wordlists check lists"));
     assert_eq!(ended.code, Some(1));
     assert_eq!(ended.stdout, "2 mistakes: the examples are tried once they are mended\n");
     let told: Vec<_> = ended.stderr.lines().collect();
@@ -150,7 +142,7 @@ fn what_cannot_be_used_is_a_usage_error() {
     ] {
         let folder = folder(&[(name, content)]);
         for words in &commands {
-            let ended = run(&mut hailer(folder.path(), words));
+            let ended = run(&mut hailer_in(folder.path(), words));
             assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{words}: {}", ended.stderr);
             assert!(ended.stderr.starts_with(&format!("hailer: {told}")), "{words}: {}", ended.stderr);
         }
@@ -162,10 +154,10 @@ fn what_cannot_be_used_is_a_usage_error() {
 #[test]
 fn products_are_listed() {
     let folder = folder(&[("ftp.toml", BRANDNEWD), ("fronts.toml", BRANDNEWD)]);
-    let text = run(&mut hailer(folder.path(), "wordlists list lists")).stdout;
+    let text = run(&mut hailer_in(folder.path(), "wordlists list lists")).stdout;
     let line = text.lines().find(|line| line.starts_with("Brandnewd ")).unwrap();
     assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["Brandnewd", "Brand", "New", "2", "ftp", "front"]);
-    let json = rows(&run(&mut hailer(folder.path(), "wordlists list lists --json")).stdout);
+    let json = rows(&run(&mut hailer_in(folder.path(), "wordlists list lists --json")).stdout);
     assert_eq!(json.len(), text.lines().count());
     let product = json.iter().find(|product| product["name"] == "Brandnewd").unwrap();
     let expected =
@@ -178,18 +170,18 @@ fn products_are_listed() {
 #[test]
 fn what_is_compiled_in_can_be_had_to_begin_with() {
     let here = tempfile::tempdir().unwrap();
-    let ended = run(&mut hailer(here.path(), "wordlists export new/lists"));
+    let ended = run(&mut hailer_in(here.path(), "wordlists export new/lists"));
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
-    let checked = |words: &str| run(&mut hailer(here.path(), words)).stdout;
+    let checked = |words: &str| run(&mut hailer_in(here.path(), words)).stdout;
     assert_eq!(checked("wordlists check new/lists"), checked("wordlists check"));
 
     let path = here.path().join("new/lists/ftp.toml");
     fs::write(&path, "precious").unwrap();
-    let ended = run(&mut hailer(here.path(), "wordlists export new/lists"));
+    let ended = run(&mut hailer_in(here.path(), "wordlists export new/lists"));
     assert_eq!(ended.code, Some(2));
     assert_eq!(ended.stderr, "hailer: new/lists: there is something in it: name a new or empty folder\n");
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
-    let ended = run(&mut hailer(here.path(), "wordlists export new/lists/ftp.toml"));
+    let ended = run(&mut hailer_in(here.path(), "wordlists export new/lists/ftp.toml"));
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
 }
 
@@ -199,7 +191,7 @@ fn every_command_names_by_them() {
     let peer = Peer::new(polite(GREETING));
     let target = peer.target("ftp");
     let words = format!("scan {target} --wordlists lists -q -o rows.ndjson");
-    assert_eq!(run(&mut hailer(folder.path(), &words)).code, Some(0));
+    assert_eq!(run(&mut hailer_in(folder.path(), &words)).code, Some(0));
     let row = &rows_in(&folder.path().join("rows.ndjson"))[0];
     assert_eq!((&row["software"], &row["version"]), (&"Brandnewd".into(), &"1.21".into()));
     let manifest = fs::read(folder.path().join("rows.ndjson.manifest.json")).unwrap();
@@ -208,11 +200,11 @@ fn every_command_names_by_them() {
     assert_eq!(configuration["wordlists"], folder.path().join("lists").to_str().unwrap());
     assert_eq!(configuration["wordlists_sha256"].as_str().unwrap().len(), 64);
 
-    let page = run(&mut hailer(folder.path(), &format!("check {target} --wordlists lists -q --connect-timeout 2")));
+    let page = run(&mut hailer_in(folder.path(), &format!("check {target} --wordlists lists -q --connect-timeout 2")));
     assert!(page.stdout.contains("Brandnewd 1.21"), "{}", page.stdout);
-    let classified = run(&mut hailer(folder.path(), "classify rows.ndjson --wordlists lists -q"));
+    let classified = run(&mut hailer_in(folder.path(), "classify rows.ndjson --wordlists lists -q"));
     assert_eq!(rows(&classified.stdout)[0]["version"], "1.21");
-    assert_eq!(rows(&run(&mut hailer(folder.path(), "classify rows.ndjson -q")).stdout)[0].get("software"), None);
+    assert_eq!(rows(&run(&mut hailer_in(folder.path(), "classify rows.ndjson -q")).stdout)[0].get("software"), None);
 }
 
 #[test]

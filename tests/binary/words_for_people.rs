@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,7 @@ use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-fn scan() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hailer"));
-    command.arg("scan");
-    command
-}
+use super::program::scan;
 
 /// As after `hailer … 2>&1 | head -1`, or when the terminal is closed: nobody reads the words any longer, the rows are
 /// written all the same.
@@ -29,8 +25,8 @@ fn rows_outlive_whoever_reads_the_words() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
 
-    let mut command = scan();
-    command.arg(format!("127.0.0.1:{port}=ftp")).arg("-o").arg(&output).stderr(writer);
+    let mut command = scan([format!("127.0.0.1:{port}=ftp")]);
+    command.arg("-o").arg(&output).stderr(writer);
     assert_eq!(command.status().unwrap().code(), Some(0));
     server.join().unwrap().unwrap();
     assert_eq!(fs::read_to_string(&output).unwrap().lines().count(), 1);
@@ -46,8 +42,8 @@ fn a_terminal_that_takes_nothing_stops_no_clock() {
     let terminal = openpty(None, None).unwrap();
     let mut filler = File::from(terminal.slave.try_clone().unwrap());
 
-    let mut command = scan();
-    command.arg(format!("127.0.0.1:{port}=ftp")).arg("-o").arg(&output).env("TERM", "xterm").stderr(terminal.slave);
+    let mut command = scan([format!("127.0.0.1:{port}=ftp")]);
+    command.arg("-o").arg(&output).env("TERM", "xterm").stderr(terminal.slave);
     let mut run = command.spawn().unwrap();
     drop(command);
     let mut client = listener.accept().unwrap().0;
@@ -78,7 +74,7 @@ fn a_terminal_that_takes_nothing_stops_no_clock() {
 /// A list of targets may come from anywhere.
 #[test]
 fn what_an_error_quotes_is_escaped() {
-    let mut run = scan().arg("-").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut run = scan(["-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     run.stdin.take().unwrap().write_all(b"10.0.0.1\n\x1b]0;owned\x07\n").unwrap();
     let ended = run.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(2));

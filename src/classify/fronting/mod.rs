@@ -25,23 +25,11 @@ pub use self::sweep::{Bounds, Glimpse, Middlebox, Overview, Sweep, Watched, What
 
 pub(super) use self::addresses::seen_as;
 pub(super) use self::greeting::is_overwritten;
+pub(crate) use self::sweep::Sample;
 
 use super::list::List;
 use super::text::decode;
-use crate::observation::{Evidence, EvidenceCode, Fronting, Grade, Observation, Outcome, Vantage};
-
-/// Whether a connection stood, so that there is something to judge.
-pub(super) fn is_to_be_judged(row: &Observation) -> bool {
-    match row.outcome {
-        Outcome::Greeted
-        | Outcome::OtherProtocol
-        | Outcome::TlsFailed
-        | Outcome::Reset
-        | Outcome::Closed
-        | Outcome::Silent => true,
-        Outcome::Refused | Outcome::Unreachable | Outcome::Timeout | Outcome::LocalError | Outcome::Unresolved => false,
-    }
-}
+use crate::observation::{Evidence, EvidenceCode, Fronting, Grade, Observation, Vantage};
 
 /// What speaks for something in front, the strongest first; each code once.
 pub(super) fn judge(row: &Observation, fronts: &List, vantage: &Vantage) -> Vec<Evidence> {

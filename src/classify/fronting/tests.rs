@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::*;
 use crate::classify::Classifier;
-use crate::observation::{Asked, Dialogue, Offers, Reply, Service, TlsFacts, TlsUse};
+use crate::observation::{Asked, Dialogue, Offers, Outcome, Reply, Service, TlsFacts, TlsUse};
 use Grade::{Decisive, Moderate, Strong, Weak};
 use Service::{Ftp, Ftps, Smtp, Smtps, Submission};
 
@@ -112,7 +112,7 @@ fn nothing_speaks_where_nothing_was_seen() {
             let row = classified(ended(service, outcome), &Vantage::default());
             let is_mute_close = matches!(outcome, Outcome::Closed | Outcome::Reset) && !service.is_implicit_tls();
             assert_eq!(row.evidence.is_empty(), !is_mute_close, "{service} {outcome}: {:?}", told(&row));
-            assert_eq!(row.fronting.is_some(), is_to_be_judged(&row), "{service} {outcome}");
+            assert_eq!(row.fronting.is_some(), outcome.is_connected(), "{service} {outcome}");
         }
     }
 }

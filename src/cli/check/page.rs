@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use unicode_width::UnicodeWidthChar;
+
 use super::super::page::wrap;
 
 /// Narrower terminals wrap for themselves.
@@ -17,13 +19,13 @@ const WORDS: usize = 13;
 
 /// A text that is being written.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(in crate::cli) struct Page {
     text: String,
     width: usize,
 }
 
 impl Page {
-    pub(super) fn new(width: usize) -> Self {
+    pub(in crate::cli) fn new(width: usize) -> Self {
         Self { text: String::new(), width: width.max(MIN_WIDTH) }
     }
 
@@ -33,7 +35,7 @@ impl Page {
         Self::new(terminal.map_or(USUAL_WIDTH, |(width, _)| usize::from(width.0).min(USUAL_WIDTH)))
     }
 
-    pub(super) fn into_text(self) -> String {
+    pub(in crate::cli) fn into_text(self) -> String {
         self.text
     }
 
@@ -75,24 +77,46 @@ impl Page {
     }
 }
 
-/// A text in pieces of at most so many characters, between words where a piece would not become short by that.
+/// A text in pieces of at most so many columns, between words where a piece would not become short by that.
 fn chunks(text: &str, width: usize) -> Vec<String> {
-    let characters: Vec<_> = text.chars().collect();
-    let mut rest = &characters[..];
-    let mut pieces = Vec::new();
-    while rest.len() > width {
-        let blank = rest[..=width].iter().rposition(|c| *c == ' ').filter(|at| *at > width / 2);
-        let (piece, behind) = rest.split_at(blank.unwrap_or(width));
-        pieces.push(piece.iter().collect());
-        rest = if blank.is_some() { &behind[1..] } else { behind };
+    let (mut pieces, mut rest) = (Vec::new(), text);
+    while let Some((end, next)) = end(rest, width) {
+        pieces.push(rest[..end].to_owned());
+        rest = &rest[next..];
     }
-    pieces.push(rest.iter().collect());
+    pieces.push(rest.to_owned());
     pieces
+}
+
+/// Where the first piece ends and the next begins, if there is more than one.
+fn end(text: &str, width: usize) -> Option<(usize, usize)> {
+    let (mut used, mut blank) = (0, None);
+    for (at, c) in text.char_indices() {
+        if c == ' ' && used > width / 2 {
+            blank = Some((at, at + 1));
+        }
+        used += c.width().unwrap_or_default();
+        if used > width {
+            let at = at.max(c.len_utf8());
+            return blank.or(Some((at, at))).filter(|(end, _)| *end < text.len());
+        }
+    }
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As a terminal has them: some characters are two columns wide, and some none.
+    #[test]
+    fn pieces_are_as_wide_as_columns() {
+        assert_eq!(chunks("漢字漢字漢", 5), ["漢字", "漢字", "漢"]);
+        assert_eq!(chunks("漢字 漢字 漢字", 9), ["漢字 漢字", "漢字"]);
+        assert_eq!(chunks("e\u{301}e\u{301}e", 2), ["e\u{301}e\u{301}", "e"]);
+        assert_eq!(chunks("漢字", 1), ["漢", "字"]);
+        assert_eq!((chunks("", 9), chunks("a b c", 3)), (vec![String::new()], vec!["a b".into(), "c".to_owned()]));
+    }
 
     #[test]
     fn nothing_is_wider_than_the_page() {

@@ -27,10 +27,10 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const REPEATED: usize = 3;
 
 /// Which certificates were told, and where.
-pub(super) type Told = BTreeMap<[u8; 32], u16>;
+pub(in crate::cli) type Told = BTreeMap<[u8; 32], u16>;
 
 /// Tells an endpoint's story.
-pub(super) fn tell(row: &Observation, told: &mut Told, page: &mut Page) {
+pub(in crate::cli) fn tell(row: &Observation, told: &mut Told, page: &mut Page) {
     let Some(transcript) = row.transcript.as_deref() else { return };
     let shown_at = shows_certificate(transcript);
     let certificate = row.tls.as_deref().filter(|facts| !facts.chain.is_empty());

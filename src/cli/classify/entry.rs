@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
+use hailer::inventory::Spoken;
 use hailer::output::escape::{unescape, unguard};
+use hailer::output::{Column, Delimiter};
 use hailer::{Outcome, Ports, Service};
 use serde::Deserialize;
 
@@ -40,13 +42,15 @@ impl Entry {
 #[derive(Debug)]
 pub(super) struct EntryReader {
     csv: Reader,
+    delimiter: Delimiter,
     cells: Vec<u8>,
     ends: Vec<usize>,
 }
 
 impl EntryReader {
     pub(super) fn new() -> Self {
-        Self { csv: csv(), cells: Vec::new(), ends: vec![0; MAX_COLUMNS] }
+        let delimiter = Delimiter::default();
+        Self { csv: csv(delimiter), delimiter, cells: Vec::new(), ends: vec![0; MAX_COLUMNS] }
     }
 
     /// Reads one; none where a row has no greeting, or why it cannot be read.
@@ -61,21 +65,26 @@ impl EntryReader {
             Kind::Lines => Ok(Some(text(bytes.to_owned()))),
             Kind::Object => object(bytes),
             Kind::Csv => {
-                let count = self.record(bytes).ok_or("a quote is not closed, or there are too many columns")?;
+                let Some(columns) = columns else { return Ok(None) };
+                let count = self.record(bytes, columns.spoken.delimiter);
+                let count = count.ok_or("a quote is not closed, or there are too many columns")?;
                 let cell = |at: usize| {
                     let start = if at == 0 { 0 } else { self.ends[at - 1] };
                     self.cells.get(start..*self.ends.get(at).filter(|_| at < count)?)
                 };
-                columns.map_or(Ok(None), |columns| columns.read(cell))
+                columns.read(cell)
             }
-            Kind::Semicolons => Err("the columns seem to be separated by ';', and nothing of it is read: save the file as CSV with commas, or say --text where it is none".to_owned()),
             Kind::TooLong => Err(format!("longer than {} MiB", MAX_LINE >> 20)),
         }
     }
 
     /// Takes a line of CSV apart; how many cells it has, unless it is no whole record.
-    fn record(&mut self, line: &[u8]) -> Option<usize> {
-        self.csv.reset();
+    fn record(&mut self, line: &[u8], delimiter: Delimiter) -> Option<usize> {
+        if self.delimiter == delimiter {
+            self.csv.reset();
+        } else {
+            (self.csv, self.delimiter) = (csv(delimiter), delimiter);
+        }
         self.cells.resize(self.cells.len().max(line.len() + 1), 0);
         let (read, used, written, count) = self.csv.read_record(line, &mut self.cells, &mut self.ends);
         let (last, more) = match read {
@@ -95,8 +104,9 @@ impl EntryReader {
 }
 
 /// Where in a CSV the cells are that matter.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Columns {
+    spoken: Spoken,
     banner: usize,
     service: Option<usize>,
     port: Option<usize>,
@@ -109,12 +119,14 @@ impl Columns {
     /// Those of a header, if it is one of a CSV with greetings.
     pub(super) fn of(header: &[u8]) -> Option<Self> {
         let mut reader = EntryReader::new();
-        let count = reader.record(header)?;
+        let spoken = Spoken::of(header, &[Column::Banner]);
+        let count = reader.record(header, spoken.delimiter)?;
         let starts = std::iter::once(0).chain(reader.ends.iter().copied());
         let names: Vec<_> =
             starts.zip(&reader.ends).take(count).filter_map(|(start, end)| reader.cells.get(start..*end)).collect();
         let at = |name: &str| names.iter().position(|found| *found == name.as_bytes());
         Some(Self {
+            spoken,
             banner: at("banner")?,
             service: at("service"),
             port: at("port"),
@@ -133,11 +145,16 @@ impl Columns {
         let port = word(self.port).map(|port| port.parse().map_err(|_| format!("'{port}' is no port"))).transpose()?;
         let facts = Facts { service: word(self.service), port, outcome: word(self.outcome) };
         let greeting = match std::str::from_utf8(banner) {
-            Ok(banner) => escaped(unguard(banner)),
+            Ok(banner) => escaped(self.plain(banner)),
             Err(_) => banner.to_owned(),
         };
-        let plain = |at| word(at).map(|word| unguard(&word).to_owned());
+        let plain = |at| word(at).map(|word| self.plain(&word).to_owned());
         facts.entry(greeting, plain(self.ip), plain(self.name))
+    }
+
+    /// A cell without the guard that it may have.
+    fn plain<'a>(&self, cell: &'a str) -> &'a str {
+        if self.spoken.is_guarded { unguard(cell) } else { cell }
     }
 }
 
@@ -216,8 +233,8 @@ fn ended(mut greeting: Vec<u8>) -> Vec<u8> {
     greeting
 }
 
-fn csv() -> Reader {
-    ReaderBuilder::new().terminator(Terminator::Any(b'\n')).build()
+fn csv(delimiter: Delimiter) -> Reader {
+    ReaderBuilder::new().delimiter(delimiter.as_byte()).terminator(Terminator::Any(b'\n')).build()
 }
 
 #[cfg(test)]
@@ -288,7 +305,6 @@ mod tests {
             assert!(words.starts_with(told), "{text}: {words}");
         }
         assert_eq!(read(Kind::TooLong, "").unwrap_err(), "longer than 1 MiB");
-        assert!(read(Kind::Semicolons, "").unwrap_err().starts_with("the columns seem to be separated by ';'"));
     }
 
     #[test]
@@ -322,6 +338,15 @@ mod tests {
         ] {
             let words = csv(line).unwrap_err();
             assert!(words.starts_with(told), "{line}: {words}");
+        }
+        for (header, line) in [
+            ("ip;banner", "192.0.2.1;'-x\\r\\n"),
+            ("\"ip\",banner", "192.0.2.1,-x\\r\\n"),
+            ("\"ip\"\tbanner", "192.0.2.1\t-x\\r\\n"),
+        ] {
+            let columns = Columns::of(header.as_bytes()).unwrap();
+            let entry = reader.read(Kind::Csv, line.as_bytes(), Some(&columns)).unwrap().unwrap();
+            assert_eq!(entry.greeting, b"-x\r\n", "{header}");
         }
         for header in ["220 a,b", "ip,port", "\"banner", ""] {
             assert_eq!(Columns::of(header.as_bytes()), None, "{header}");

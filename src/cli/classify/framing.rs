@@ -70,8 +70,6 @@ pub(super) enum Kind {
     Lines,
     /// A line that was passed over.
     TooLong,
-    /// A header of CSV with semicolons between; what follows it is not read.
-    Semicolons,
 }
 
 impl Batch {
@@ -108,8 +106,6 @@ impl Batch {
 pub(super) struct Framer {
     format: Format,
     columns: Option<Arc<Columns>>,
-    /// Whether it is CSV that cannot be read.
-    is_foreign: bool,
     /// Of the line that came last, from 1.
     number: u64,
     open: Option<Open>,
@@ -125,7 +121,7 @@ struct Open {
 
 impl Framer {
     pub(super) fn new(format: Format) -> Self {
-        Self { format, columns: None, is_foreign: false, number: 0, open: None }
+        Self { format, columns: None, number: 0, open: None }
     }
 
     /// Takes a line without its LF; what it completes goes to the batch.
@@ -140,17 +136,12 @@ impl Framer {
             return;
         }
         let line = if self.number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
-        if line.trim_ascii().is_empty() || self.is_foreign {
+        if line.trim_ascii().is_empty() {
             return;
         }
         if self.number == 1 && self.format == Format::Guess {
             self.columns = Columns::of(line).map(Arc::new);
             if self.columns.is_some() {
-                return;
-            }
-            if is_header_with_semicolons(line) {
-                self.is_foreign = true;
-                batch.push(Kind::Semicolons, self.number, b"");
                 return;
             }
         }
@@ -197,12 +188,6 @@ impl Open {
     fn is_ended_by(&self, line: &[u8]) -> bool {
         line.starts_with(&self.code) && matches!(line.get(3), None | Some(b' ' | b'\t'))
     }
-}
-
-/// Whether a line names the column of greetings, but not as CSV has it.
-fn is_header_with_semicolons(line: &[u8]) -> bool {
-    let name = |cell: &[u8]| cell.trim_ascii() == b"banner" || cell.trim_ascii() == b"\"banner\"";
-    line.contains(&b';') && !line.contains(&b',') && line.split(|byte| *byte == b';').any(name)
 }
 
 /// The code of a reply that this line is not all of. One in the escaped form is.
@@ -279,12 +264,12 @@ mod tests {
     }
 
     #[test]
-    fn semicolons_make_no_csv() {
-        for header in ["ip;banner;port", "\u{feff}\"ip\";\"banner\"\r"] {
+    fn a_header_has_any_delimiter() {
+        for header in ["ip;banner;port", "\u{feff}\"ip\";\"banner\"\r", "\"ip\"\tbanner", "ip|banner"] {
             let text = format!("{header}\n192.0.2.1;220 a;21\n");
-            assert_eq!(framed(Format::Guess, &text), [piece(Kind::Semicolons, 1, "")], "{header}");
+            assert_eq!(framed(Format::Guess, &text), [piece(Kind::Csv, 2, "192.0.2.1;220 a;21")], "{header}");
         }
-        for text in ["220 a; banner of b", "ip;port", "220 a, b;banner"] {
+        for text in ["220 a; banner of b", "ip;port"] {
             assert_eq!(framed(Format::Guess, text), [piece(Kind::Line, 1, text)]);
         }
     }

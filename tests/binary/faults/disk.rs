@@ -8,6 +8,7 @@ use std::process::Command;
 use super::pipe::{assert_true, slow_peer};
 use crate::peers::{Gate, Peer, Step, polite};
 use crate::program::{Running, rows_in, run, scan, skip, succeeds, through_shell};
+use crate::workbook::column;
 
 const UNSHARE: &[&str] = &["unshare", "--mount", "--map-root-user"];
 
@@ -39,6 +40,8 @@ fn addresses(path: &Path) -> Vec<String> {
         let mut csv = csv::Reader::from_path(path).unwrap();
         let column = csv.headers().unwrap().iter().position(|column| column == "ip").unwrap();
         csv.records().map(|record| record.unwrap()[column].to_owned()).collect()
+    } else if path.extension().is_some_and(|ending| ending == "xlsx") {
+        column(path, "Endpoints", "ip")
     } else {
         rows_in(path).iter().map(|row| row["ip"].to_string()).collect()
     };
@@ -89,6 +92,13 @@ fn a_disk_that_fills_at_any_moment_costs_no_row() {
     // The smallest disk takes the first journal alone, the largest all but a part of the last; a page is 4 kB.
     full_at(&[4, 8, 16, 20, 24, 64], &["/mnt/rows.ndjson"], &["/mnt/rows.ndjson", "/mnt/rows.ndjson.hailer"]);
     full_at(&[8, 20, 64], &["/mnt/rows.csv"], &["/mnt/rows.csv"]);
+}
+
+/// Be it that rows find no room, or that the workbook does which is made of them.
+#[test]
+fn a_disk_that_fills_under_a_workbook_costs_no_row() {
+    let fill = ["/mnt/rows.xlsx.hailer", "/mnt/rows.xlsx.hailer-rows"];
+    full_at(&[4, 8, 16, 20, 24, 64], &["/mnt/rows.xlsx"], &fill);
 }
 
 #[test]

@@ -30,13 +30,14 @@ use self::address::{Host, Network};
 use self::closings::Closings;
 use self::host::Voice;
 use self::network::Unanswered;
-use self::sample::Sample;
 use self::sightings::Sightings;
 use crate::observation::{Observation, Outcome, Service};
 use crate::output::escape::escape;
 
 pub use self::middlebox::{Middlebox, What};
 pub use self::overview::{Overview, Watched};
+
+pub(crate) use self::sample::Sample;
 
 /// So many ports of a host, and of a network, are told apart; of more these are the lowest.
 const MAX_PORTS: usize = 16;
@@ -59,7 +60,7 @@ impl Bounds {
     /// For a scan under way: commonly some 15 MB where all of it is used.
     pub const SCAN: Self = Self { hosts: 1 << 16, networks: 1 << 14, unanswered: 1 << 16 };
 
-    /// For rows read back, sixteen times as much.
+    /// For rows read back, sixteen times as much; some 400 MB where there are as many hosts, each with a greeting of its own.
     pub const REPORT: Self = Self { hosts: 1 << 20, networks: 1 << 18, unanswered: 1 << 20 };
 }
 

@@ -10,7 +10,7 @@ use std::hash::Hash;
 use foldhash::fast::RandomState;
 
 #[derive(Debug)]
-pub(super) struct Sample<K, V> {
+pub(crate) struct Sample<K, V> {
     most: usize,
     kept: HashMap<K, V, RandomState>,
     /// The highest rank first.
@@ -20,12 +20,12 @@ pub(super) struct Sample<K, V> {
 }
 
 impl<K: Copy + Ord + Hash + Into<u128>, V: Default> Sample<K, V> {
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self { most, kept: HashMap::default(), ranks: BinaryHeap::new(), left_out: None }
     }
 
     /// What is kept of a key, unless it is left out.
-    pub(super) fn at(&mut self, key: K) -> Option<&mut V> {
+    pub(crate) fn at(&mut self, key: K) -> Option<&mut V> {
         let rank = rank(key.into());
         if self.left_out.is_some_and(|bound| rank >= bound) {
             return None;
@@ -45,29 +45,34 @@ impl<K: Copy + Ord + Hash + Into<u128>, V: Default> Sample<K, V> {
     }
 
     /// What is kept of a key.
-    pub(super) fn get(&self, key: K) -> Option<&V> {
+    pub(crate) fn get(&self, key: K) -> Option<&V> {
         self.kept.get(&key)
     }
 
     /// Whether all is known of a key, even if that is nothing.
-    pub(super) fn is_watched(&self, key: K) -> bool {
+    pub(crate) fn is_watched(&self, key: K) -> bool {
         self.left_out.is_none_or(|bound| rank(key.into()) < bound)
     }
 
     /// All that is kept, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
         self.kept.iter().map(|(key, value)| (*key, value))
     }
 
     /// All that is kept, in the order of keys.
-    pub(super) fn sorted(&self) -> Vec<(K, &V)> {
+    pub(crate) fn sorted(&self) -> Vec<(K, &V)> {
         let mut all: Vec<_> = self.iter().collect();
         all.sort_unstable_by_key(|(key, _)| *key);
         all
     }
 
+    /// All that is kept, in no order.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.kept.values()
+    }
+
     /// How many keys are kept, and how many came, as the ranks let guess where some are left out.
-    pub(super) fn counts(&self) -> (u64, u64) {
+    pub(crate) fn counts(&self) -> (u64, u64) {
         let kept = u64::try_from(self.kept.len()).unwrap_or(u64::MAX);
         let came = self.left_out.map_or(kept, |bound| {
             let came = (u128::from(kept) << 64) / u128::from(bound.max(1));

@@ -1,0 +1,308 @@
+//! What is there, held against what should be.
+
+use std::io;
+
+use super::change::{Change, FieldChange, Kind, What};
+use super::coverage::Coverage;
+use super::expect::{Expectations, Fate, Line};
+use super::join::change;
+use super::lasting::{hash_of_cell, lasting_verdict, without_port};
+use super::lines::Index;
+use super::sighting::{Keep, Sighting};
+use super::stream::Stream;
+use super::why::{Told, Why, weighed};
+use super::{Changes, Choice, Gathered, Summary};
+use crate::inventory::key::{Identity, exchange_of};
+use crate::inventory::limits;
+use crate::inventory::row::Row;
+use crate::observation::{Outcome, Severity};
+use crate::output::escape::split_list;
+use crate::output::{Column, Kind as ColumnKind};
+use crate::target::sort::Sorter;
+
+/// What is there, being held against what should be.
+pub struct Expecting {
+    sorter: Sorter,
+    choice: Choice,
+    rows: u64,
+    record: Vec<u8>,
+}
+
+impl Expectations {
+    /// Begins to take rows.
+    pub fn begin(choice: Choice) -> Expecting {
+        Expecting { sorter: Sorter::new(&limits()), choice, rows: 0, record: Vec::new() }
+    }
+}
+
+impl std::fmt::Debug for Expecting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Expecting").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+impl Expecting {
+    /// Takes a row of what is there.
+    ///
+    /// # Errors
+    /// Where the temporary file cannot be made or written.
+    pub fn take(&mut self, row: &Row) -> io::Result<()> {
+        self.record.clear();
+        Sighting::of(row, self.rows, Keep::All).push(&mut self.record);
+        self.rows += 1;
+        self.sorter.push(&self.record)
+    }
+
+    /// All that is not as it should be.
+    ///
+    /// # Errors
+    /// Where the temporary file cannot be written or read.
+    pub fn finish(self, expected: Expectations, coverage: &Coverage) -> io::Result<Changes> {
+        let lines = expected.lines;
+        let rows = [u64::try_from(lines.len()).unwrap_or(u64::MAX), self.rows];
+        let gathered = Gathered::new(self.choice, Summary { rows, ..Summary::default() });
+        let mut holding = Holding { coverage, index: Index::of(&lines), lines, gathered };
+        let (mut stream, mut rest, mut record) = (Stream::new(self.sorter)?, Sorter::new(&limits()), self.record);
+        while stream.identity().is_some() {
+            let sighting = stream.sighting()?;
+            stream.advance()?;
+            if !holding.take(&sighting)? {
+                record.clear();
+                sighting.push(&mut record);
+                rest.push(&record)?;
+            }
+        }
+        let mut rest = Stream::new(rest)?;
+        while rest.identity().is_some() {
+            holding.take_rest(&rest.sighting()?)?;
+            rest.advance()?;
+        }
+        holding.end()
+    }
+}
+
+/// Lines that rows are being held against.
+struct Holding<'a> {
+    coverage: &'a Coverage,
+    index: Index,
+    lines: Vec<Line>,
+    gathered: Gathered,
+}
+
+impl Holding<'_> {
+    /// Takes a row in; not if something stands there that no line is of.
+    fn take(&mut self, row: &Sighting) -> io::Result<bool> {
+        let own = self.index.own(&self.lines, &row.identity);
+        if !row.stands() {
+            let lines = if own.is_empty() { self.index.further(&self.lines, &row.identity) } else { own };
+            for at in lines {
+                let line = &mut self.lines[at];
+                line.miss(row, weighed(self.coverage, &line.identity(), row));
+            }
+            return Ok(true);
+        }
+        for at in self.index.answering(&self.lines, &row.identity) {
+            let line = &mut self.lines[at];
+            // Nothing was to answer there, by whatever name.
+            if line.is_closed() && !own.contains(&at) { line.meet(row, &mut self.gathered)? } else { line.answer() }
+        }
+        for at in &own {
+            self.lines[*at].meet(row, &mut self.gathered)?;
+        }
+        Ok(!own.is_empty())
+    }
+
+    /// Takes in what is of no line, once all others are: it may be that of a line whose own row is not there, by another name
+    /// or at another address.
+    fn take_rest(&mut self, row: &Sighting) -> io::Result<()> {
+        let mut lines = self.index.further(&self.lines, &row.identity);
+        if row.identity.name.is_none() && !lines.is_empty() {
+            // Of a line whose own row is there, or says why it is not, an address alone says nothing more.
+            lines.retain(|at| self.lines[*at].fate == Fate::Answers);
+        } else {
+            lines.retain(|at| !self.lines[*at].fate.is_of_a_row());
+            if lines.is_empty() {
+                self.gathered.push(change(Kind::Unexpected, row, severity(row)))?;
+            }
+        }
+        lines.into_iter().try_for_each(|at| self.lines[at].meet(row, &mut self.gathered))
+    }
+
+    /// What has come of each line.
+    fn end(self) -> io::Result<Changes> {
+        let mut gathered = self.gathered;
+        for line in self.lines {
+            match line.fate {
+                Fate::Open => {
+                    let told = Told::of(self.coverage.verdict(&line.identity()));
+                    if line.is_explained_by(told.why) {
+                        gathered.summary.unchanged += 1;
+                    } else {
+                        gathered.push(missing(&line, told.why, &told.words))?;
+                    }
+                }
+                Fate::Absent(why, ref words) => gathered.push(missing(&line, why, words))?,
+                Fate::Answers | Fate::AsItShould => gathered.summary.unchanged += 1,
+                Fate::Otherwise => {}
+            }
+        }
+        gathered.finish()
+    }
+}
+
+fn severity(sighting: &Sighting) -> Severity {
+    let own = sighting.get(Column::Severity);
+    let own = own.and_then(Severity::named);
+    own.unwrap_or(Severity::Info).max(Severity::Low)
+}
+
+/// What stands nowhere, and what is known of why.
+fn missing(line: &Line, why: Why, words: &str) -> Change {
+    let (kind, severity) = match why {
+        Why::Known => (Kind::Missing, Severity::Medium),
+        Why::Unheard => (Kind::NotAnswered, Severity::Low),
+        Why::NotProbed | Why::Unknown => (Kind::NotScanned, Severity::Info),
+    };
+    Change {
+        kind,
+        severity,
+        trend: None,
+        name: line.name.clone(),
+        ip: line.ip,
+        port: line.port,
+        service: line.cell(Column::Service),
+        outcome: None,
+        software: line.cell(Column::Software),
+        version: line.cell(Column::Version),
+        detail: Some(format!("line {}: {words}", line.number)),
+        fields: Vec::new(),
+    }
+}
+
+impl Line {
+    /// A row says that nothing stands there, and why.
+    fn miss(&mut self, row: &Sighting, told: Told) {
+        let is_as_said = self.is_closed() && self.differences(row).is_empty();
+        let is_of_its_name = self.name.is_some() && row.identity.name == self.name;
+        self.fate = match std::mem::replace(&mut self.fate, Fate::Open) {
+            Fate::Open if is_as_said => Fate::AsItShould,
+            Fate::Open => Fate::Absent(told.why, told.words),
+            // The name leads there no more, whatever else answers.
+            Fate::Answers if is_of_its_name => Fate::Absent(told.why, told.words),
+            // What proves least.
+            Fate::Absent(why, _) if told.why < why => Fate::Absent(told.why, told.words),
+            fate => fate,
+        };
+    }
+
+    /// Something stands at its address that does not say by which name.
+    fn answer(&mut self) {
+        if matches!(self.fate, Fate::Open | Fate::Absent(..)) {
+            self.fate = Fate::Answers;
+        }
+    }
+
+    /// This stands there; it is held against it.
+    fn meet(&mut self, row: &Sighting, gathered: &mut Gathered) -> io::Result<()> {
+        let fields = self.differences(row);
+        if fields.is_empty() {
+            if self.fate != Fate::Otherwise {
+                self.fate = Fate::AsItShould;
+            }
+            return Ok(());
+        }
+        self.fate = Fate::Otherwise;
+        let detail = Some(format!("line {}", self.number));
+        gathered.push(Change { detail, fields, ..change(Kind::Differs, row, Severity::Low) })
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        let detail = self.cells.iter().find(|(column, _)| *column == Column::Detail);
+        let domain = detail.and_then(|(_, detail)| exchange_of(detail)).map(str::to_owned);
+        Identity { ip: self.ip, port: self.port, name: self.name.clone(), domain }
+    }
+
+    fn cell(&self, column: Column) -> Option<String> {
+        self.cells.iter().find(|(other, _)| *other == column).map(|(_, text)| text.clone())
+    }
+
+    /// How far a probe should get, where that is said.
+    fn outcome(&self) -> Option<Outcome> {
+        Outcome::named(&self.cell(Column::Outcome)?)
+    }
+
+    /// Whether nothing should answer there.
+    fn is_closed(&self) -> bool {
+        self.outcome().is_some_and(|outcome| !outcome.is_connected())
+    }
+
+    /// Whether that no row is there is what the line says.
+    fn is_explained_by(&self, why: Why) -> bool {
+        match self.outcome() {
+            Some(Outcome::Refused) => why == Why::Known,
+            Some(Outcome::Timeout | Outcome::Unreachable) => why == Why::Unheard,
+            Some(
+                Outcome::Greeted
+                | Outcome::OtherProtocol
+                | Outcome::TlsFailed
+                | Outcome::Reset
+                | Outcome::Closed
+                | Outcome::Silent
+                | Outcome::LocalError
+                | Outcome::Unresolved,
+            )
+            | None => false,
+        }
+    }
+
+    /// In what a row differs from what the line says.
+    fn differences(&self, row: &Sighting) -> Vec<FieldChange> {
+        let mut fields = Vec::new();
+        let mut tell = |column: Column, from: &str, to: Option<&str>| {
+            let (from, to) = (Some(from.to_owned()), to.map(str::to_owned));
+            let field = column.as_str().to_owned();
+            fields.push(FieldChange { field, from, to, what: What::Other, severity: Severity::Low });
+        };
+        // A sweep of addresses knows no names.
+        let theirs = row.identity.name.as_deref().map(|name| name.trim_end_matches('.'));
+        if let (Some(name), Some(found)) = (self.name.as_deref(), theirs)
+            && name != found
+        {
+            tell(Column::Name, name, Some(found));
+        }
+        if let Some(ip) = self.ip.filter(|ip| row.identity.ip != Some(*ip)) {
+            let found = row.identity.ip.map(|ip| ip.to_string());
+            tell(Column::Ip, &ip.to_string(), found.as_deref());
+        }
+        for (column, expected) in &self.cells {
+            let found = row.get(*column);
+            if !is_same(*column, expected, found.unwrap_or_default()) {
+                tell(*column, expected, found);
+            }
+        }
+        fields
+    }
+}
+
+/// Whether that is what was meant: in any case of letters, lists in any order, and without what is another each time.
+fn is_same(column: Column, expected: &str, found: &str) -> bool {
+    let is_text = || expected.eq_ignore_ascii_case(found.trim());
+    match column.kind() {
+        ColumnKind::List | ColumnKind::Evidence => {
+            let sorted = |text: &str| {
+                let item = |item: &str| if column == Column::Pasv { without_port(item) } else { item.to_owned() };
+                let mut items: Vec<_> =
+                    split_list(text).iter().map(|it| item(it.trim()).to_ascii_lowercase()).collect();
+                items.sort_unstable();
+                items.dedup();
+                items
+            };
+            sorted(expected) == sorted(found)
+        }
+        ColumnKind::Text if column == Column::Banner => is_text() || hash_of_cell(expected) == hash_of_cell(found),
+        ColumnKind::Text if column == Column::Fronting => {
+            is_text() || lasting_verdict(found).is_some_and(|found| lasting_verdict(expected) == Some(found))
+        }
+        ColumnKind::Text | ColumnKind::Number | ColumnKind::Flag => is_text(),
+    }
+}
