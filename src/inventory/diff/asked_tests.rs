@@ -153,6 +153,24 @@ fn a_domain_whose_exchanges_are_not_known_is_not_gone() {
     assert_eq!(told(&by_address, &exchange), []);
 }
 
+/// A host that is a target by its name, and as the mail exchange of a domain that one side alone asked.
+#[test]
+fn a_domain_that_was_not_asked_is_not_gone() {
+    let by_name = row(&json!({"name": "mx1.test"}));
+    let by_both = by_name.clone() + &row(&json!({"name": "mx1.test", "detail": "MX 10 of ex.test"}));
+    let [name, both] =
+        [&["mx1.test"][..], &["mx1.test", "mx:ex.test"]].map(|it| coverage_of(it, &json!({"refused": 9}), Family::Any));
+    let told = |old: &str, new: &str, coverages| {
+        let (changes, _) = compared(old, new, coverages, Choice::default());
+        changes.iter().map(|it| (it.kind.as_str(), it.detail.clone().unwrap_or_default())).collect::<Vec<_>>()
+    };
+    let words = "its address answers, and as to its domain, it was no target";
+    assert_eq!(told(&by_both, &by_name, [&both, &name]), [("not_scanned", words.to_owned())]);
+    assert_eq!(told(&by_name, &by_both, [&name, &both]), [("newly_scanned", format!("before: {words}"))]);
+    // Asked, it has another exchange by now.
+    assert_eq!(told(&by_both, &by_name, [&both; 2])[0].0, "vanished");
+}
+
 #[test]
 fn columns_that_a_file_does_not_have_are_not_compared() {
     let full = row(&secured(&json!({"findings": ["cert_expired"], "severity": "high"})));

@@ -20,12 +20,14 @@ pub(super) fn why(coverage: &Coverage, it: &Sighting, rows: &[Sighting]) -> Opti
     if !it.is_met() {
         return Some(Told::of(coverage.verdict(&it.identity)));
     }
-    // Its address answers there, too: it is the name alone that does not lead there, or was not asked.
-    it.identity.name.as_ref()?;
-    let verdict = coverage.verdict(&Identity { ip: None, ..it.identity.clone() });
+    // Its address answers there, too: it is the name alone that does not lead there, or was not asked; of a mail exchange the
+    // domain, which leads to the name.
+    let name = it.identity.name.clone()?;
+    let (name, what) = if it.identity.domain.is_none() { (Some(name), "name") } else { (None, "domain") };
+    let verdict = coverage.verdict(&Identity { ip: None, name, ..it.identity.clone() });
     Some(match Told::of(verdict) {
         Told { why: why @ (Why::NotProbed | Why::Unknown), words } => {
-            Told::new(why, format!("its address answers, and as to its name, {words}"))
+            Told::new(why, format!("its address answers, and as to its {what}, {words}"))
         }
         told => told,
     })
