@@ -114,7 +114,7 @@ fn words(args: &DemoArgs, roster: &Roster, outputs: &[PathBuf]) -> Vec<OsString>
 /// A word as a shell takes it, in which nothing is that a terminal would obey.
 pub(super) fn shown(word: &OsStr) -> String {
     let text = word.to_string_lossy();
-    // Quotes alone keep a backslash as it is, which is escaped elsewhere.
+    // Quotes alone keep a backslash as it is.
     if escape(word.as_bytes()) != text.replace('\\', r"\\") {
         let byte = |byte: &u8| match byte {
             b'\'' | b'\\' => format!("\\{}", char::from(*byte)),

@@ -8,7 +8,7 @@ use clap::Args;
 use hailer::inventory::Census;
 use hailer::inventory::merge::{Checked, JoinError, Merge, PartFile, Whole, check, whole};
 use hailer::manifest::Output as Recorded;
-use hailer::output::escape::escape;
+use hailer::output::escape::inert;
 use hailer::output::sync_folder;
 use hailer::{Config, Shard};
 use indicatif::HumanCount;
@@ -128,16 +128,17 @@ fn parts(paths: &[PathBuf]) -> Result<Vec<PartFile>, Failure> {
 /// Says all that is wrong, and which command makes each shard that is missing.
 fn refuse_what_is_wrong(args: &MergeArgs, parts: &[PartFile], checked: &Checked) -> Result<(), Failure> {
     for remark in &checked.remarks {
-        tell(escape(remark.as_bytes()));
+        tell(inert(remark.into()));
     }
     let mut problems = checked.problems.clone();
     for shard in &checked.missing {
         let command = parts.first().map(|part| command(part, *shard)).unwrap_or_default();
-        let is_of_stdin = command.split(' ').any(|word| word == "-");
-        let stdin = if is_of_stdin { "; its targets came from stdin: give it the same" } else { "" };
-        let words = format!("shard {shard} is missing: run {command}{stdin}");
+        let is_read_once = |word: &str| word == "-" || word.contains("/dev/fd/") || word.contains("/dev/stdin");
+        let once = command.split(' ').any(is_read_once);
+        let once = if once { "; what it read from stdin or a pipe is to be given once more" } else { "" };
+        let words = format!("shard {shard} is missing: run {command}{once}");
         if args.partial {
-            tell(escape(words.as_bytes()));
+            tell(inert(words.into()));
         } else {
             problems.push(words);
         }
@@ -146,10 +147,10 @@ fn refuse_what_is_wrong(args: &MergeArgs, parts: &[PartFile], checked: &Checked)
 }
 
 fn told_all(problems: &[String]) -> Failure {
-    // One a line: what is told last is escaped as a whole, so that all but the last are told here.
+    // One a line: what is told last is made inert as a whole, so that all but the last are told here.
     let Some((last, before)) = problems.split_last() else { return Failure::failed("nothing is wrong") };
     for problem in before {
-        tell(format_args!("hailer: {}", escape(problem.as_bytes())));
+        tell(format_args!("hailer: {}", inert(problem.into())));
     }
     Failure::failed(last)
 }

@@ -45,7 +45,7 @@ use std::panic;
 use std::process::ExitCode;
 
 use hailer::Error;
-use hailer::output::escape::escape;
+use hailer::output::escape::inert;
 use hailer::output::xlsx::will_be_caught;
 
 use self::args::{Args, Command};
@@ -128,7 +128,7 @@ pub(crate) fn run() -> ExitCode {
         Err(Failure::Failed(words)) => (words, 1),
     };
     // They quote what was read: a list of targets may come from anywhere.
-    tell(format_args!("hailer: {}", escape(words.as_bytes())));
+    tell(format_args!("hailer: {}", inert(words.into())));
     ExitCode::from(code)
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use hailer::classify::{Classifier, Mistake, Product, WORDLISTS, WordlistsError};
-use hailer::output::escape::escape;
+use hailer::output::escape::{escape, inert};
 use serde::Serialize;
 
 use super::{Ended, Failure, tell};
@@ -92,7 +92,7 @@ fn mistakes(count: usize) -> String {
 }
 
 fn tell_escaped(words: &impl ToString) {
-    tell(escape(words.to_string().as_bytes()));
+    tell(inert(words.to_string().into()));
 }
 
 fn list(folder: Option<&Path>, json: bool) -> Result<Ended, Failure> {

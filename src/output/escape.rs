@@ -129,9 +129,15 @@ pub(super) fn push_escaped_text(out: &mut String, text: &str) {
     }
 }
 
-/// Text that should be in escaped form already, and may not be where somebody else wrote it: backslashes stay, and what is
-/// not printable is escaped.
-pub(crate) fn inert(text: Cow<'_, str>) -> Cow<'_, str> {
+/// Text that should be in escaped form already, and may not be where somebody else wrote it, or that people read, with
+/// commands and quotes in it: backslashes stay, and what is not printable is escaped.
+///
+/// ```
+/// use hailer::output::escape::inert;
+///
+/// assert_eq!(inert("run 'it'\\''s' \u{1b}[2J".into()), r"run 'it'\''s' \x1b[2J");
+/// ```
+pub fn inert(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.chars().all(is_printable) {
         return text;
     }

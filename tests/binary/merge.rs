@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use nix::sys::signal::Signal::SIGTERM;
 use serde_json::{Value, json};
 
 use super::peers::{Gate, Peer, Step, polite, say};
-use super::program::{Ended, Running, hailer_in, rows_in, run, scan};
+use super::program::{Ended, Running, hailer_in, rows_in, run, scan, succeeds};
 use super::workbook::{column, sheet};
 
 fn merge(folder: &Path, words: &str) -> Ended {
@@ -25,6 +26,30 @@ fn places(path: &Path) -> BTreeSet<String> {
     let places: BTreeSet<_> = rows.iter().map(|row| format!("{}:{}", row["ip"], row["port"])).collect();
     assert_eq!(places.len(), rows.len(), "each once");
     places
+}
+
+/// Words with quotes, backslashes and what a terminal would obey, and a folder with a quote.
+#[test]
+fn a_command_that_is_told_is_the_one_that_is_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("it's");
+    fs::create_dir(&folder).unwrap();
+    let contacts = ["P. O'Brien, noc@example.com", r"x\'; touch owned; echo '", "y\u{1b}\\'; touch owned; echo '"];
+    for (number, contact) in (1..).zip(contacts) {
+        let part = format!("{number}.ndjson");
+        let mut first = scan(["127.0.0.1-127.0.0.8:1=ftp", "--all", "-q", "--shard=1/2", "--contact", contact]);
+        let ended = run(first.args(["-o", &part]).current_dir(&folder));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let told = merge(&folder, &format!("{part} -o whole.ndjson --overwrite")).stderr;
+        let command = told.trim_end().strip_prefix("hailer: shard 2/2 is missing: run ");
+        let command = command.unwrap_or_else(|| panic!("{told}"));
+        let script = format!("hailer() {{ {} \"$@\" --overwrite; }}\n{command}", env!("CARGO_BIN_EXE_hailer"));
+        succeeds(Command::new("bash").args(["-ec", &script]).current_dir(&folder)).unwrap();
+        assert_eq!(manifest(&folder.join("shard-2-of-2.ndjson"))["contact"], json!(contact));
+        assert!(!folder.join("owned").exists(), "{command}");
+        let ended = merge(&folder, &format!("{part} shard-2-of-2.ndjson -o whole.ndjson --overwrite"));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    }
 }
 
 /// Three shards of a scan of a fleet, with and without rows for what does not answer, and the whole of it.

@@ -4,7 +4,7 @@ use std::io::{self, StdoutLock, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, available_parallelism};
 
-use hailer::output::escape::escape;
+use hailer::output::escape::inert;
 
 use super::super::{Failure, tell};
 use super::framing::Batch;
@@ -114,7 +114,7 @@ impl Pool {
         self.taken += 1;
         for (line, problem) in &done.problems {
             let words = format!("{}:{line}: {problem}", done.source.name);
-            tell(format_args!("hailer: {}", escape(words.as_bytes())));
+            tell(format_args!("hailer: {}", inert(words.into())));
         }
         self.tally.add(done.tally);
         if let Err(error) = self.stdout.write_all(done.rows.as_bytes()) {
