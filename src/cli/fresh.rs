@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use hailer::manifest::{Manifest, Output};
 use hailer::output::{self, Draft};
 
 use super::Failure;
@@ -95,12 +96,36 @@ impl Fresh {
     }
 }
 
-/// No manifest speaks of what was there before.
+/// No manifest speaks of what was there before. That of a scan with other outputs goes to one that is as it was.
 fn forget(path: &Path) -> Result<(), Failure> {
-    match fs::remove_file(Beside::new(path.to_owned()).manifest()) {
+    let manifest = Beside::new(path.to_owned()).manifest();
+    let gone = match heir(&manifest, path) {
+        Some(other) => fs::rename(&manifest, Beside::new(other).manifest()),
+        None => fs::remove_file(&manifest),
+    };
+    match gone {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(cannot_write(path, &error)),
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Another output that a manifest is of, as it was and without one of its own.
+fn heir(manifest: &Path, path: &Path) -> Option<PathBuf> {
+    let outputs = Manifest::read(manifest).ok()?.outputs;
+    // They may have been moved together.
+    let places = |output: &Output| {
+        let beside = output.path.file_name().map(|name| manifest.with_file_name(name));
+        [Some(place(&output.path)), beside.map(|path| place(&path))].into_iter().flatten()
+    };
+    let is_as_it_was = |place: &Path, told: &Output| {
+        place.is_file() && Output::read(place, "", 0).is_ok_and(|output| output.sha256 == told.sha256)
+    };
+    let own = place(path);
+    let mut others = outputs.iter().flat_map(|told| places(told).map(move |place| (place, told)));
+    let found = others.find(|(place, told)| {
+        *place != own && !Beside::new(place.clone()).manifest().exists() && is_as_it_was(place, told)
+    });
+    found.map(|(place, _)| place)
 }
 
 impl Write for To {

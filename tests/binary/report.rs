@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::program::{Ended, hailer, rows_in, run, through_shell};
+use super::program::{Ended, hailer, hailer_in, rows_in, run, scan, through_shell};
 use super::workbook::column;
 
 fn report(folder: &Path, words: &[&str]) -> Command {
@@ -102,6 +102,26 @@ fn shards_are_read_together() {
     }
     fs::write(folder.join("whole.ndjson"), whole).unwrap();
     assert_eq!(reported(folder, &["odd.ndjson", "even.ndjson"]), reported(folder, &["whole.ndjson"]));
+}
+
+/// One manifest is of both outputs of a scan. Where the one that it lies beside is replaced, the other keeps it.
+#[test]
+fn a_manifest_goes_with_the_output_that_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let ended = run(scan(["127.0.0.1:1=ftp", "--all", "-o", "x.csv", "-o", "y.ndjson"]).current_dir(folder));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let [first, other] = ["x.csv.manifest.json", "y.ndjson.manifest.json"].map(|name| folder.join(name));
+    let manifest = fs::read(&first).unwrap();
+    let diff = || run(&mut hailer_in(folder, "diff y.ndjson y.ndjson.copy.ndjson"));
+    fs::copy(folder.join("y.ndjson"), folder.join("y.ndjson.copy.ndjson")).unwrap();
+    let before = diff().stderr;
+    reported(folder, &["y.ndjson", "-o", "x.csv", "--csv", "excel", "--overwrite"]);
+    assert_eq!((first.exists(), fs::read(&other).unwrap()), (false, manifest));
+    assert_eq!(diff().stderr, before);
+    // Nothing is left that it is of.
+    reported(folder, &["x.csv", "-o", "y.ndjson", "--overwrite"]);
+    assert!(!first.exists() && !other.exists());
 }
 
 #[test]
