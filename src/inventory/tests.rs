@@ -141,6 +141,53 @@ fn every_dialect_is_read_back() {
     }
 }
 
+/// Names of others may need quotes, which are no mark of a dialect.
+#[test]
+fn names_in_quotes_are_read_back_in_every_dialect() {
+    let row = serde_json::json!({
+        "owner; team": "=a", "a, \"b\"": "'t", " edge": "x", "ip": "192.0.2.1", "port": 25, "service": "smtp",
+        "outcome": "greeted", "hostname": "'-x", "c|d": "+1",
+    });
+    let rows = read(&format!("{row}\n"));
+    let orders = [
+        ["owner; team", "a, \"b\"", "ip", "port", "service", "outcome", "hostname", " edge", "c|d"],
+        ["ip", "owner; team", "port", "service", "outcome", "hostname", " edge", "c|d", "a, \"b\""],
+    ];
+    for order in orders {
+        let keys: Vec<_> = order.iter().map(|name| Key::named(name)).collect();
+        for dialect in dialects() {
+            let csv = rewritten(&Writer::CsvOf(dialect, keys.clone()), &rows);
+            let again = read(&csv);
+            assert_eq!(rewritten(&Writer::CsvOf(dialect, keys.clone()), &again), csv, "{dialect:?}");
+            for (name, expected) in [("owner; team", "=a"), ("hostname", "'-x")] {
+                let cell = again[0].at(&Key::named(name)).map(super::row::as_text);
+                assert_eq!(cell.as_deref().map(|cell| cell.replace(r"\x3d", "=")), Some(expected.to_owned()), "{csv}");
+            }
+        }
+    }
+    // Programs that quote all names, or those that need it.
+    for header in [
+        "\"ip\",\"port\",\"service\",\"outcome\"",
+        "ip,\"po rt\",port,service,outcome",
+        "\"po rt\",ip,port,service,outcome",
+    ] {
+        assert!(Spoken::of(header.as_bytes(), &[Column::Ip, Column::Port]).is_guarded, "{header}");
+    }
+}
+
+/// What another program wrote into rows is no more obeyed by a terminal than what peers say.
+#[test]
+fn rows_of_others_are_inert_in_ndjson() {
+    let row = serde_json::json!({
+        "ip": "192.0.2.1", "port": 25, "service": "smtp", "outcome": "greeted", "banner": "a\u{9b}31m\u{202e}",
+        "cert_names": ["\u{9b}a"], "\u{202e}key": {"\u{9b}": "\u{2066}"},
+    });
+    let rows = read(&format!("{row}\n"));
+    let text = rewritten(&Writer::Ndjson, &rows);
+    assert!(text.is_ascii(), "{text}");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), row);
+}
+
 #[test]
 fn chosen_columns_are_read_back_in_every_dialect() {
     let rows = [odd()];

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::row::{Cell, Key, Row, as_json, as_text};
-use crate::output::csv::{begin, push_escaped_cell, push_name, told};
+use crate::output::csv::{push_escaped_cell, push_names, told};
+use crate::output::escape::make_json_inert;
 use crate::output::{Column, Dialect};
 
 /// How rows are written.
@@ -32,12 +33,7 @@ impl Writer {
             Self::CsvOf(dialect, keys) => (*dialect, keys.iter().map(Key::as_str).collect()),
             Self::Ndjson | Self::NdjsonOf(_) => return,
         };
-        begin(dialect, out);
-        let mut scratch = String::new();
-        for (index, name) in names.into_iter().enumerate() {
-            push_name(index, name, dialect, out, &mut scratch);
-        }
-        out.push_str(dialect.line_end());
+        push_names(names.into_iter(), dialect, out);
     }
 
     /// Appends a row, which is one line.
@@ -81,6 +77,7 @@ fn push_cells<'a>(cells: impl Iterator<Item = Option<&'a str>>, dialect: Dialect
 }
 
 fn push_object<'a>(cells: impl Iterator<Item = (&'a Key, &'a Cell)>, out: &mut String) {
+    let start = out.len();
     out.push('{');
     for (index, (key, cell)) in cells.enumerate() {
         out.push_str(if index > 0 { "," } else { "" });
@@ -88,5 +85,6 @@ fn push_object<'a>(cells: impl Iterator<Item = (&'a Key, &'a Cell)>, out: &mut S
         out.push(':');
         out.push_str(&as_json(key, cell));
     }
+    make_json_inert(out, start);
     out.push_str("}\n");
 }

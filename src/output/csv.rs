@@ -4,11 +4,11 @@
 //! Quoting is done here rather than by the `csv` crate, which quotes only what its own delimiter asks for: where lists
 //! are separated by semicolons (much of Europe) spreadsheets split there, and others split at both. So a cell with a
 //! semicolon is quoted, and a formula character that follows a semicolon is written `\xNN`, lest the reader who splits
-//! there find a formula behind it; so is what follows a comma where the delimiter is another. The tests read everything back
+//! there find a formula behind it; so is what follows a comma or a bar where the delimiter is another. The tests read everything back
 //! with the `csv` crate.
 //!
-//! In `raw` the header's first name, and no other, stands in quotes. No reader sees that but ours, which learns by it that
-//! a leading apostrophe is no guard.
+//! In `raw` the first name of the header that needs no quotes has some, and no other such name. No reader sees that but ours,
+//! which learns by it that a leading apostrophe is no guard.
 
 use std::borrow::Cow;
 
@@ -30,32 +30,33 @@ const SECONDS: usize = "2026-11-21T03:11:00".len();
 
 /// Appends the names of the columns.
 pub(super) fn header(columns: &[Column], dialect: Dialect, out: &mut String) {
-    begin(dialect, out);
+    push_names(columns.iter().map(|column| column.as_str()), dialect, out);
+}
+
+/// Appends a header of these names, of which some may be somebody else's.
+pub(crate) fn push_names<'a>(names: impl Iterator<Item = &'a str>, dialect: Dialect, out: &mut String) {
+    if dialect.profile == CsvProfile::Excel {
+        out.push(BYTE_ORDER_MARK);
+    }
+    let mut is_marked = dialect.profile != CsvProfile::Raw;
     let mut scratch = String::new();
-    for (index, column) in columns.iter().enumerate() {
-        push_name(index, column.as_str(), dialect, out, &mut scratch);
+    for (index, name) in names.enumerate() {
+        if index > 0 {
+            out.push(dialect.delimiter.as_char());
+        }
+        if !is_marked && is_plain_name(name.as_bytes()) {
+            is_marked = true;
+            out.extend(["\"", name, "\""]);
+        } else {
+            push_escaped_cell(name, dialect, out, &mut scratch);
+        }
     }
     out.push_str(dialect.line_end());
 }
 
-/// Appends what stands before the header.
-pub(crate) fn begin(dialect: Dialect, out: &mut String) {
-    if dialect.profile == CsvProfile::Excel {
-        out.push(BYTE_ORDER_MARK);
-    }
-}
-
-/// Appends one name of the header, which may be somebody else's, and what stands between it and the one before.
-pub(crate) fn push_name(index: usize, name: &str, dialect: Dialect, out: &mut String, scratch: &mut String) {
-    if index > 0 {
-        out.push(dialect.delimiter.as_char());
-    } else if dialect.profile == CsvProfile::Raw {
-        out.push('"');
-        push_inert(out, &name.replace('"', "\"\""));
-        out.push('"');
-        return;
-    }
-    push_escaped_cell(name, dialect, out, scratch);
+/// Whether a name needs no quotes in any dialect, so that those which it has are a mark.
+pub(crate) fn is_plain_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 /// Appends a cell that is escaped already. One that somebody else wrote, with line ends in it, is brought onto one line.
@@ -237,7 +238,7 @@ fn push_quoted(cell: &str, out: &mut String) {
 /// Escapes what must not begin a cell, in the cell at the end of `out`, wherever a reader may split it.
 fn escape_behind_delimiters(start: usize, dialect: Dialect, out: &mut String, scratch: &mut String) {
     // Who splits there does not take a quote within a cell for the cell's beginning.
-    let is_split_at = |byte| byte == b';' || byte == b',' && dialect.delimiter != Delimiter::Comma;
+    let is_split_at = |byte| byte == b';' || matches!(byte, b',' | b'|') && byte != dialect.delimiter.as_byte();
     let Some(first) = find_byte(&out[start..], is_split_at) else { return };
     scratch.clear();
     scratch.push_str(&out[start + first..]);

@@ -154,6 +154,29 @@ pub(super) fn push_inert(out: &mut String, text: &str) {
     }
 }
 
+/// Escapes what is not printable in the JSON that begins there, which stays the same JSON: such characters stand in strings
+/// alone, for which JSON has `\uNNNN`.
+pub(crate) fn make_json_inert(json: &mut String, start: usize) {
+    let Some(plain) = find_byte(&json[start..], |byte| !matches!(byte, b' '..=b'~')) else { return };
+    if json[start + plain..].chars().all(is_printable) {
+        return;
+    }
+    let text = json.split_off(start + plain);
+    for character in text.chars() {
+        if is_printable(character) {
+            json.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            let [high, low] = unit.to_be_bytes();
+            push_ascii(json, b"\\u");
+            for byte in [high, low] {
+                push_ascii(json, &hex_digits(byte));
+            }
+        }
+    }
+}
+
 /// Appends an escaped item of a list in CSV.
 pub(super) fn push_escaped_item(out: &mut String, item: &str) {
     for (index, part) in item.split(';').enumerate() {
@@ -277,6 +300,17 @@ mod tests {
             assert_eq!(unescape(text), None, "{text}");
         }
         assert_eq!(unescape(r"\;\x3B").as_deref(), Some(&b";;"[..]));
+    }
+
+    #[test]
+    fn json_that_is_inert_is_the_same_json() {
+        let text = "a\u{9b}31m \u{202e}\u{e0001}\u{7f} Grüße \u{1b}\"";
+        let mut json = "\u{9b}".to_owned();
+        json.push_str(&serde_json::json!({ text: [text] }).to_string());
+        make_json_inert(&mut json, 2);
+        let inert = json.strip_prefix('\u{9b}').unwrap();
+        assert!(inert.chars().all(is_printable) && inert.contains(r"\u009b31m \u202e\udb40\udc01"), "{inert}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(inert).unwrap(), serde_json::json!({ text: [text] }));
     }
 
     proptest! {
