@@ -287,6 +287,23 @@ fn certificates_are_held_against_the_time_that_is_told() {
     assert!(now.contains("As they were when they were seen. As of 2026-11-22, valid for 30 days at most: 0;"), "{now}");
 }
 
+/// Peers send what they like: years from 1950 on have a form of their own (RFC 5280 §4.1.2.5.1).
+#[test]
+fn a_certificate_may_have_ended_before_1970() {
+    let row = |host: u8, not_after: &str| {
+        let row = json!({
+            "ip": format!("192.0.2.{host}"), "port": 465, "service": "smtps", "outcome": "greeted", "cert_status": "expired",
+            "cert_sha256": format!("{host:02}"), "cert_not_after": not_after, "time": "1970-01-02T03:00:00Z",
+        });
+        format!("{row}\n")
+    };
+    let lines = row(1, "1950-01-01T00:00:00Z") + &row(2, "1969-12-31T23:59:59Z") + &row(3, "1970-01-01T12:00:00Z");
+    let html = page_with(&lines, 9, &Head { now: Some(at(86_400)), ..Head::default() });
+    for days in ["−7,306<", "−2<", "−1<"] {
+        assert!(html.contains(days), "{days} {html}");
+    }
+}
+
 /// What the figures say of the day on which a certificate ends, its table says as well.
 #[test]
 fn a_certificate_that_ended_today_is_expired_everywhere() {

@@ -68,6 +68,16 @@ fn certificate_table<'a>(out: &mut String, title: &str, all: impl Iterator<Item 
     out.push_str("</tbody></table></div>\n");
 }
 
+/// The day on which a time is, counted from 1970-01-01; one before that may be the end of a certificate, too.
+fn day(at: SystemTime) -> i64 {
+    let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    let seconds = match at.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => seconds(since),
+        Err(before) => -seconds(before.duration()),
+    };
+    seconds.div_euclid(86_400)
+}
+
 fn push_certificate(out: &mut String, certificate: &Certificate, now: SystemTime) {
     let Certificate { sha256, subject, issuer, key, not_after, status, count, at, .. } = certificate;
     let class = match not_after.duration_since(now) {
@@ -76,13 +86,9 @@ fn push_certificate(out: &mut String, certificate: &Certificate, now: SystemTime
         Err(_) => "bad",
     };
     // Days of the calendar, as dates are all that stands beside them.
-    let day =
-        |at: SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() / DAY.as_secs());
-    let (end, today) = (day(*not_after), day(now));
-    let left = match end.checked_sub(today) {
-        Some(0) => "today".to_owned(),
-        Some(left) => thousands(left),
-        None => format!("−{}", thousands(today - end)),
+    let left = match day(*not_after) - day(now) {
+        0 => "today".to_owned(),
+        left => format!("{}{}", if left < 0 { "−" } else { "" }, thousands(left.unsigned_abs())),
     };
     let shown = |text: &Option<String>| Text(text.as_deref().unwrap_or("–")).to_string();
     let places: Vec<_> = at.iter().map(|place| format!("<code>{}</code>", Text(place))).collect();
