@@ -6,6 +6,8 @@
 //! a scan that was killed, is left out, and [`Rows::torn`] tells of it; anything else that is no row is an error, which says
 //! where and what to do.
 
+mod seen;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
@@ -16,9 +18,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::row::{Cell, Columns, Key, Row};
+use self::seen::Seen;
+use super::row::{Cell, Key, Row};
 use super::spoken::Spoken;
-use crate::observation::Outcome;
 use crate::output::Column;
 use crate::output::csv::plain;
 use crate::output::escape::unguard;
@@ -71,26 +73,6 @@ enum Lines<R> {
     Empty,
     Csv(Box<Csv<R>>),
     Ndjson { source: R, line: u64, buffer: Vec<u8>, seen: Seen },
-}
-
-/// What any row had.
-#[derive(Debug, Default)]
-struct Seen {
-    columns: Columns,
-    has_greeted: bool,
-}
-
-impl Seen {
-    fn see(&mut self, row: &Row) {
-        self.columns.add(row);
-        self.has_greeted |= row.outcome() == Some(Outcome::Greeted);
-    }
-
-    /// Whether columns were chosen: every row has a time, and what greets has a greeting.
-    fn is_of_some(&self) -> bool {
-        let has = |column| self.columns.has(column);
-        has(Column::Port) && !has(Column::Time) || self.has_greeted && !(has(Column::Code) && has(Column::Banner))
-    }
 }
 
 #[derive(Debug)]
@@ -157,7 +139,7 @@ impl<R: BufRead> Rows<R> {
     pub fn has(&self, column: Column) -> bool {
         match &self.lines {
             Lines::Csv(csv) => csv.header.contains(&Key::Column(column)),
-            Lines::Ndjson { seen, .. } => seen.columns.has(column) || !seen.is_of_some(),
+            Lines::Ndjson { seen, .. } => seen.has(column),
             Lines::Empty => true,
         }
     }

@@ -136,6 +136,10 @@ impl Columns {
         }
     }
 
+    pub(super) fn know(&mut self, column: Column) {
+        self.0[column.number()] = true;
+    }
+
     pub(super) fn has(&self, column: Column) -> bool {
         self.0[column.number()]
     }

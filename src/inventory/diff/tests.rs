@@ -14,7 +14,7 @@ pub(super) fn row(more: &Value) -> String {
     let mut row = json!({
         "time": "2026-11-21T03:11:00.000000Z", "ip": "192.0.2.1", "port": 25, "service": "smtp", "outcome": "greeted",
         "connect_ms": 1.5, "code": 220, "banner": r"220 mail.example ESMTP Postfix\r\n", "hostname": "mail.example",
-        "software": "Postfix", "fronting": "not_observed", "banner_hash": "aa".repeat(32), "attempts": 1,
+        "software": "Postfix", "confidence": 90, "fronting": "not_observed", "banner_hash": "aa".repeat(32), "attempts": 1,
     });
     row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     row.as_object_mut().unwrap().retain(|_, value| !value.is_null());
