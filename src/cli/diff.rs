@@ -272,8 +272,8 @@ fn each_row(
             take(&row.map_err(Failure::failed)?).map_err(|error| cannot_sort(&error))?;
         }
         lacking.extend(Column::ALL.into_iter().filter(|column| !rows.has(*column)));
-        if let Some(line) = rows.torn() {
-            note(about, &format!("{name}: line {line} broke off, and is left out"));
+        if let Some(words) = provenance::end(&rows) {
+            note(about, &format!("{name}: {words}"));
         }
         if rows.is_empty() {
             note(about, &format!("{name}: it is empty"));

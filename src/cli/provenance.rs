@@ -1,7 +1,7 @@
 //! What the scan of a file of rows says of it: the manifest beside it, and whether that is of the file as it is now.
 
 use std::fs::File;
-use std::io::{self, BufReader, ErrorKind};
+use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
@@ -94,7 +94,24 @@ pub(super) fn rows(path: &Path) -> Result<Rows<BufReader<File>>, Failure> {
         if is_folder { Err(io::Error::from(ErrorKind::IsADirectory)) } else { Ok(file) }
     });
     let file = file.map_err(|error| Failure::failed(format!("cannot read {name}: {error}")))?;
-    Rows::new(&name, file).map_err(Failure::failed)
+    let rows = Rows::new(&name, file).map_err(Failure::failed)?;
+    Ok(if is_of_a_scan(path) { rows.of_a_scan() } else { rows })
+}
+
+/// Whether a scan wrote it, as what lies beside it shows: it ends every line then.
+pub(super) fn is_of_a_scan(path: &Path) -> bool {
+    if is_stdin(path) || is_stream(path) {
+        return false;
+    }
+    let path = place(path);
+    Beside::new(path.clone()).manifest().exists() || unfinished(&path).is_some()
+}
+
+/// What is to be said of how a file of rows ends, once all of it is read.
+pub(super) fn end<R: BufRead>(rows: &Rows<R>) -> Option<String> {
+    let torn = rows.torn().map(|line| format!("line {line} broke off, and is left out"));
+    let endless = |line| format!("line {line} has no end: if the file broke off there, its last cell may be cut");
+    torn.or_else(|| rows.endless().map(endless))
 }
 
 /// Where there is no room for the rows that are sorted.

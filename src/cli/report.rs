@@ -22,6 +22,7 @@ use indicatif::HumanCount;
 use super::fresh::{Fresh, is_stdout, is_stream};
 use super::layout::LayoutArgs;
 use super::look::Tone;
+use super::provenance;
 use super::summary::{findings, fronting, middleboxes, outcomes, software};
 use super::written::{Form, Output, Told, named, refuse_twice};
 use super::{Ended, Failure, tell};
@@ -198,7 +199,10 @@ impl Input {
             let is_folder = file.metadata()?.is_dir();
             if is_folder { Err(io::Error::from(ErrorKind::IsADirectory)) } else { Ok(file) }
         });
-        Rows::new(&self.name, file.map_err(|error| cannot_read(&self.name, &error))?).map_err(Failure::failed)
+        let file = file.map_err(|error| cannot_read(&self.name, &error))?;
+        let rows = Rows::new(&self.name, file).map_err(Failure::failed)?;
+        let is_of_a_scan = matches!(&self.from, From::File(path) if provenance::is_of_a_scan(path));
+        Ok(if is_of_a_scan { rows.of_a_scan() } else { rows })
     }
 }
 
@@ -245,8 +249,8 @@ fn survey(inputs: &[Input], layout: &LayoutArgs, takes_all: bool, how: &How<'_>)
                 sweep.learn(&glimpse);
             }
         }
-        if let Some(line) = rows.torn() {
-            let words = format!("{}: line {line} broke off, and is left out", escape(input.name.as_bytes()));
+        if let Some(words) = provenance::end(&rows) {
+            let words = format!("{}: {words}", escape(input.name.as_bytes()));
             tell(&words);
             remarks.push(words);
         }

@@ -17,6 +17,7 @@ mod key;
 pub mod merge;
 mod raise;
 mod read;
+mod records;
 mod row;
 mod spoken;
 #[cfg(test)]

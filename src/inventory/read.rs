@@ -3,33 +3,27 @@
 //! What a file is, CSV or NDJSON, its first byte says, behind a byte order mark where spreadsheets have put one. In CSV the
 //! header decides which columns there are, what stands between them, and whether cells have a guard, whose `'` is taken
 //! off; times and numbers as a spreadsheet has them are brought into the usual form. A last line that broke off, as that of
-//! a scan that was killed, is left out, and [`Rows::torn`] tells of it; anything else that is no row is an error, which says
+//! a scan that was killed, is left out, and [`Rows::torn`] tells of it; [`Rows::endless`] of one that has all its cells and
+//! no end, as programs leave it that put line ends between rows only. Anything else that is no row is an error, which says
 //! where and what to do.
 
+mod csv;
 mod seen;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 
-use csv::{ByteRecord, ReaderBuilder};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use self::csv::Csv;
 use self::seen::Seen;
+use super::records::MAX_RECORD;
 use super::row::{Cell, Key, Row};
-use super::spoken::Spoken;
 use crate::output::Column;
-use crate::output::csv::plain;
-use crate::output::escape::unguard;
-
-/// No row is as long as that: a greeting has 64 KiB, and a transcript some of them.
-const MAX_ROW: u64 = 16 << 20;
-
-/// Rows have some fifty columns.
-const MAX_COLUMNS: usize = 1024;
 
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -44,6 +38,12 @@ pub struct ReadError {
     file: Arc<str>,
     place: Place,
     words: String,
+}
+
+impl ReadError {
+    fn new(file: &Arc<str>, place: Place, words: String) -> Self {
+        Self { file: Arc::clone(file), place, words }
+    }
 }
 
 /// A line, and within it a place, where there is one.
@@ -65,6 +65,8 @@ pub struct Rows<R> {
     file: Arc<str>,
     lines: Lines<R>,
     torn: Option<u64>,
+    endless: Option<u64>,
+    is_of_a_scan: bool,
     has_failed: bool,
 }
 
@@ -73,14 +75,6 @@ enum Lines<R> {
     Empty,
     Csv(Box<Csv<R>>),
     Ndjson { source: R, line: u64, buffer: Vec<u8>, seen: Seen },
-}
-
-#[derive(Debug)]
-struct Csv<R> {
-    reader: csv::Reader<Source<R>>,
-    header: Vec<Key>,
-    record: ByteRecord,
-    dialect: Spoken,
 }
 
 impl<R: Read> Rows<BufReader<R>> {
@@ -119,7 +113,7 @@ impl<R: Read> Rows<BufReader<R>> {
             Some(b'{') => Lines::Ndjson { source, line: 0, buffer: Vec::new(), seen: Seen::default() },
             Some(_) | None => Lines::Csv(Box::new(Csv::new(&file, source)?)),
         };
-        Ok(Self { file, lines, torn: None, has_failed: false })
+        Ok(Self { file, lines, torn: None, endless: None, is_of_a_scan: false, has_failed: false })
     }
 }
 
@@ -127,6 +121,17 @@ impl<R: BufRead> Rows<R> {
     /// The line where the file broke off, once all of it is read.
     pub fn torn(&self) -> Option<u64> {
         self.torn
+    }
+
+    /// The line that has no end and all its cells, once all of the file is read: its last cell may have broken off.
+    pub fn endless(&self) -> Option<u64> {
+        self.endless
+    }
+
+    /// Knows that a scan wrote it, which ends every line: what has no end broke off.
+    #[must_use]
+    pub fn of_a_scan(self) -> Self {
+        Self { is_of_a_scan: true, ..self }
     }
 
     /// Whether there is nothing in it, not even a header.
@@ -157,27 +162,28 @@ impl<R: BufRead> Rows<R> {
     }
 
     fn read(&mut self) -> Result<Option<Row>, ReadError> {
-        let (row, line) = match &mut self.lines {
-            Lines::Empty => return Ok(None),
-            Lines::Csv(csv) => match csv.read(&self.file)? {
-                Line::End => return Ok(None),
-                Line::Torn(line) => {
-                    self.torn = Some(line);
-                    return Ok(None);
+        let read = match &mut self.lines {
+            Lines::Empty => Line::End,
+            Lines::Csv(csv) => csv.read(&self.file)?,
+            Lines::Ndjson { source, line, buffer, seen } => {
+                let read = read_line(source, line, buffer, &self.file)?;
+                if let Line::Row(row, _) = &read {
+                    seen.see(row);
                 }
-                Line::Row(row, line) => (row, line),
-            },
-            Lines::Ndjson { source, line, buffer, seen } => match read_line(source, line, buffer, &self.file)? {
-                Line::End => return Ok(None),
-                Line::Torn(line) => {
-                    self.torn = Some(line);
-                    return Ok(None);
-                }
-                Line::Row(row, line) => {
-                    seen.see(&row);
-                    (row, line)
-                }
-            },
+                read
+            }
+        };
+        let (row, line) = match read {
+            Line::End => return Ok(None),
+            Line::Endless(row, line) if !self.is_of_a_scan && row.mistake().is_none() => {
+                self.endless = Some(line);
+                return Ok(Some(row));
+            }
+            Line::Torn(line) | Line::Endless(_, line) => {
+                self.torn = Some(line);
+                return Ok(None);
+            }
+            Line::Row(row, line) => (row, line),
         };
         match row.mistake() {
             None => Ok(Some(row)),
@@ -195,7 +201,7 @@ impl<R: BufRead> Rows<R> {
     }
 
     fn error(&self, place: Place, words: String) -> ReadError {
-        ReadError { file: Arc::clone(&self.file), place, words }
+        ReadError::new(&self.file, place, words)
     }
 }
 
@@ -219,6 +225,8 @@ const MEND: &str = "mend the line, or take it out";
 
 enum Line {
     Row(Row, u64),
+    /// All its cells are there; its line has no end.
+    Endless(Row, u64),
     Torn(u64),
     End,
 }
@@ -240,7 +248,7 @@ pub(super) fn made_of_rows(begins: &[u8]) -> Option<&'static str> {
 
 fn failed(file: &Arc<str>, line: u64, cause: &io::Error) -> ReadError {
     let words = format!("it cannot be read on: {cause}");
-    ReadError { file: Arc::clone(file), place: Place(line, None), words }
+    ReadError::new(file, Place(line, None), words)
 }
 
 /// The next line of NDJSON that is not blank.
@@ -253,14 +261,14 @@ fn read_line(
     loop {
         buffer.clear();
         *number += 1;
-        let error = |column, words: String| ReadError { file: Arc::clone(file), place: Place(*number, column), words };
-        source.by_ref().take(MAX_ROW).read_until(b'\n', buffer).map_err(|cause| failed(file, *number, &cause))?;
+        let error = |column, words: String| ReadError::new(file, Place(*number, column), words);
+        source.by_ref().take(MAX_RECORD).read_until(b'\n', buffer).map_err(|cause| failed(file, *number, &cause))?;
         let is_whole = buffer.ends_with(b"\n");
         if buffer.is_empty() {
             return Ok(Line::End);
         }
-        if !is_whole && u64::try_from(buffer.len()).is_ok_and(|len| len >= MAX_ROW) {
-            return Err(error(None, format!("the line is longer than {MAX_ROW} bytes, as no row is; {MEND}")));
+        if !is_whole && u64::try_from(buffer.len()).is_ok_and(|len| len >= MAX_RECORD) {
+            return Err(error(None, format!("the line is longer than {MAX_RECORD} bytes, as no row is; {MEND}")));
         }
         if buffer.iter().all(u8::is_ascii_whitespace) {
             continue;
@@ -321,103 +329,5 @@ fn text(raw: &str) -> serde_json::Result<Option<String>> {
         Some(text) if !text.contains('\\') => Ok(Some(text.to_owned())),
         Some(_) => serde_json::from_str(raw).map(Some),
         None => Ok(None),
-    }
-}
-
-impl<R: BufRead> Csv<R> {
-    fn new(file: &Arc<str>, mut source: R) -> Result<Self, ReadError> {
-        let mut first = Vec::new();
-        source.by_ref().take(MAX_ROW).read_until(b'\n', &mut first).map_err(|cause| failed(file, 1, &cause))?;
-        let dialect = Spoken::of(&first, &NEEDED);
-        let source = Cursor::new(first).chain(source);
-        let source = Source { inner: source, last: b'\n', has_ended: false, allowance: MAX_ROW };
-        let mut reader = ReaderBuilder::new();
-        let reader = reader.has_headers(false).flexible(true).delimiter(dialect.delimiter.as_byte());
-        let mut reader = reader.from_reader(source);
-        let mut record = ByteRecord::new();
-        let error = |words: String| ReadError { file: Arc::clone(file), place: Place(1, None), words };
-        reader.read_byte_record(&mut record).map_err(|cause| error(format!("it cannot be read: {cause}")))?;
-        if record.len() > MAX_COLUMNS {
-            return Err(error(format!("here are {} columns, and rows have {MAX_COLUMNS} at most", record.len())));
-        }
-        let plain = |name: &str| if dialect.is_guarded { unguard(name).to_owned() } else { name.to_owned() };
-        let names: Vec<_> = record.iter().map(|name| plain(&String::from_utf8_lossy(name))).collect();
-        if ["kind", "field", "what"].iter().all(|name| names.iter().any(|other| other == name)) {
-            return Err(error(DIFFERENCES.to_owned()));
-        }
-        let header: Vec<_> = names.iter().map(|name| Key::named(name)).collect();
-        if let Some(missing) = NEEDED.into_iter().find(|column| !header.contains(&Key::Column(*column))) {
-            let advice = "The first line of CSV names the columns, with ',', ';', '|' or TAB between";
-            let missing = missing.as_str();
-            return Err(error(format!("this is not the header of rows: there is no column '{missing}'. {advice}")));
-        }
-        if let Some(name) =
-            names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| name)
-        {
-            return Err(error(format!("the column '{}' is there twice: take one out", name.escape_debug())));
-        }
-        Ok(Self { reader, header, record, dialect })
-    }
-
-    fn read(&mut self, file: &Arc<str>) -> Result<Line, ReadError> {
-        self.reader.get_mut().allowance = MAX_ROW;
-        let line = self.reader.position().line();
-        let error = |words: String| ReadError { file: Arc::clone(file), place: Place(line, None), words };
-        let is_there =
-            self.reader.read_byte_record(&mut self.record).map_err(|cause| error(format!("{cause}; {MEND}")))?;
-        if !is_there {
-            return Ok(Line::End);
-        }
-        let line = self.record.position().map_or(line, csv::Position::line);
-        let error = |words: String| ReadError { file: Arc::clone(file), place: Place(line, None), words };
-        let (found, expected) = (self.record.len(), self.header.len());
-        let source = self.reader.get_ref();
-        let is_last = source.has_ended && source.last != b'\n';
-        if found < expected && is_last {
-            return Ok(Line::Torn(line));
-        }
-        if found != expected {
-            return Err(error(format!("here are {found} cells, and the header names {expected} columns; {MEND}")));
-        }
-        let mut row = Row::default();
-        for (key, cell) in self.header.iter().zip(&self.record) {
-            let cell = str::from_utf8(cell)
-                .map_err(|_| error(format!("{}: this is not UTF-8; save the file as UTF-8", key.as_str())))?;
-            let cell = if self.dialect.is_guarded { unguard(cell) } else { cell };
-            let cell = match key {
-                Key::Column(column) => plain(*column, cell, self.dialect.delimiter),
-                Key::Other(_) => cell.into(),
-            };
-            if !cell.is_empty() {
-                row.push(key.clone(), Cell::Text(cell.into_owned()));
-            }
-        }
-        Ok(Line::Row(row, line))
-    }
-}
-
-/// What CSV is read from: it knows how it ended, and that a row has to end.
-#[derive(Debug)]
-struct Source<R> {
-    /// The header's first line, and what follows it.
-    inner: Chain<Cursor<Vec<u8>>, R>,
-    last: u8,
-    /// Where its last row has no end, that is known when this row is read.
-    has_ended: bool,
-    allowance: u64,
-}
-
-impl<R: Read> Read for Source<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(bytes)?;
-        match bytes[..count].last() {
-            Some(last) => self.last = *last,
-            None => self.has_ended = true,
-        }
-        let count_u64 = u64::try_from(count).unwrap_or(u64::MAX);
-        self.allowance = self.allowance.checked_sub(count_u64).ok_or_else(|| {
-            io::Error::other(format!("a row is longer than {MAX_ROW} bytes: a quotation mark may be missing"))
-        })?;
-        Ok(count)
     }
 }

@@ -337,6 +337,19 @@ fn mistakes_are_told_with_their_place() {
         (format!("{header}192.0.2.1,21,ftp,silent,5\n"), "rows:2: here are 5 cells"),
         (format!("{header}192.0.2.300,21,ftp,silent\n"), "rows:2: ip: '192.0.2.300' is not an address"),
         (format!("{header}192.0.2.1,21,ftp,asleep\n"), "rows:2: outcome: 'asleep' is not an outcome"),
+        // Lines as editors count them, whatever ends them.
+        (
+            format!("{header}192.0.2.1,21,ftp,silent\n\n192.0.2.1,x,ftp,silent\n").replace('\n', "\r\n"),
+            "rows:4: port: 'x' is not a port",
+        ),
+        (
+            format!("{}192.0.2.1,21,ftp,silent\n192.0.2.1,21\n", header.replace('\n', "\r\n")),
+            "rows:3: here are 2 cells",
+        ),
+        (
+            format!("{header}192.0.2.1,21,ftp,\"silent\n192.0.2.1,21,ftp,silent\n"),
+            "rows:2: a quotation mark opens in this row, and none closes; mend the line",
+        ),
     ];
     for (text, expected) in table {
         let told = mistake(&text);
@@ -368,6 +381,39 @@ fn files_that_broke_off_are_read_as_far_as_they_go() {
     }
     let empty = Rows::new("rows", &b""[..]).unwrap();
     assert!(empty.is_empty() && empty.count() == 0);
+}
+
+#[test]
+fn a_last_line_without_an_end_may_be_whole() {
+    let header = "service,outcome,port,ip,ptr\nftp,silent,21,192.0.2.1,\n";
+    let read = |line: &str, is_of_a_scan: bool| {
+        let text = format!("{header}{line}");
+        let rows = Rows::new("rows", text.as_bytes()).unwrap();
+        let mut rows = if is_of_a_scan { rows.of_a_scan() } else { rows };
+        let count = rows.by_ref().map(Result::unwrap).count();
+        (count, rows.torn(), rows.endless())
+    };
+    for (line, expected) in [
+        ("ftp,silent,21,192.0.2.2,a.example\n", (2, None, None)),
+        ("ftp,silent,21,192.0.2.2,a.example\r\n", (2, None, None)),
+        // With an end that lost its LF.
+        ("ftp,silent,21,192.0.2.2,a.example\r", (2, None, None)),
+        ("ftp,silent,21,192.0.2.2,a.exam", (2, None, Some(3))),
+        ("ftp,silent,21,192.0.2.2,\"a.exam\"", (2, None, Some(3))),
+        ("ftp,silent,21,192.0.2.2,", (2, None, Some(3))),
+        ("ftp,silent,21,192.0.2.2,\"a.exam", (1, Some(3), None)),
+        ("ftp,silent,21,192.0.2.2", (1, Some(3), None)),
+        ("ftp,sil,21,192.0.2.2,a.example", (1, Some(3), None)),
+    ] {
+        assert_eq!(read(line, false), expected, "{line}");
+        let (count, torn, endless) = expected;
+        let of_a_scan = if endless.is_some() { (count - 1, endless, None) } else { (count, torn, None) };
+        assert_eq!(read(line, true), of_a_scan, "{line}");
+    }
+    // An object says itself where it ends.
+    let json = "{\"ip\":\"192.0.2.1\",\"port\":21,\"service\":\"ftp\",\"outcome\":\"silent\"}";
+    let mut rows = Rows::new("rows", json.as_bytes()).unwrap().of_a_scan();
+    assert_eq!((rows.by_ref().count(), rows.torn(), rows.endless()), (1, None, None));
 }
 
 #[test]

@@ -134,6 +134,30 @@ fn a_fleet_that_changed_is_told() {
     drop((stays, later, comes, changing));
 }
 
+#[test]
+fn a_last_line_without_an_end_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let whole = "service,outcome,software,version,ip,port\nftp,greeted,ProFTPD,1.3.5,192.0.2.2,2121\n";
+    let row = "ftp,greeted,vsftpd,3.0.3,192.0.2.3,21";
+    for (name, text) in
+        [("old.csv", whole), ("new.csv", &format!("{whole}{row}")), ("cut.csv", &whole[..whole.len() - 3])]
+    {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    // As programs leave it that put line ends between rows.
+    let words = "line 3 has no end: if the file broke off there, its last cell may be cut\n";
+    let ended = diff(folder, "old.csv new.csv --only appeared");
+    assert!(ended.stdout.contains("192.0.2.3:21"), "{}", ended.stdout);
+    assert!(ended.stderr.contains(&format!("\nnew.csv: {words}")), "{}", ended.stderr);
+    let ended = run(&mut hailer_in(folder, "report new.csv"));
+    assert!(ended.stderr.contains(&format!("new.csv: {words}")), "{}", ended.stderr);
+    // A scan ends every line: what has no end is none of its rows.
+    fs::write(folder.join("cut.csv.manifest.json"), "").unwrap();
+    let ended = run(&mut hailer_in(folder, "report cut.csv"));
+    assert_eq!(ended.stderr, "cut.csv: line 2 broke off, and is left out\n");
+}
+
 /// A server that can be taken away: it greets once.
 fn fake(host: u8) -> std::thread::JoinHandle<()> {
     let listener = TcpListener::bind(format!("127.79.41.{host}:2525")).unwrap();

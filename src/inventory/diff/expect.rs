@@ -9,10 +9,11 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use csv::{ByteRecord, Position, ReaderBuilder};
+use csv::ByteRecord;
 
 use super::why::Why;
 use crate::inventory::read::made_of_rows;
+use crate::inventory::records::{At, End, Records};
 use crate::inventory::spoken::Spoken;
 use crate::observation::{Outcome, Service};
 use crate::output::Column;
@@ -108,20 +109,22 @@ impl Expectations {
         let (start, spoken) = beginning(&mut file).map_err(cannot)?;
         file.seek(SeekFrom::Start(0)).map_err(cannot)?;
         io::copy(&mut file.by_ref().take(start), &mut io::sink()).map_err(cannot)?;
-        let delimiter = spoken.delimiter.as_byte();
-        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(file);
-        let mut record = ByteRecord::new();
-        let place = |position: Option<&Position>| position.map_or((1, start), |at| (at.line(), at.byte() + start));
+        let (mut records, mut record) = (Records::new(file, spoken.delimiter), ByteRecord::new());
         let cannot = |error: csv::Error| at(1, 1, format!("it cannot be read: {error}"));
-        reader.read_byte_record(&mut record).map_err(cannot)?;
+        let place = |at: At| (at.line, at.byte + start);
+        let first = records.read(&mut record).map_err(cannot)?.map_or((1, start), place);
         let mut cells = Cells { path, spoken, columns: Vec::new() };
-        let (columns, own) = header(&cells, &record, start)?;
+        let (columns, own) = header(&cells, &record, first)?;
         cells.columns = columns;
         let mut lines = Vec::new();
-        while reader.read_byte_record(&mut record).map_err(cannot)? {
-            let at = place(record.position());
+        while let Some(read) = records.read(&mut record).map_err(cannot)? {
+            let at = place(read);
             if record.iter().all(<[u8]>::is_empty) {
                 continue;
+            }
+            if read.end == End::Quoted && record.as_slice().contains(&b'\n') {
+                let last = record.len().saturating_sub(1);
+                return Err(cells.error(at, last, "a quotation mark opens here, and none closes".into()));
             }
             if lines.len() >= MOST {
                 return Err(cells.error(at, 0, format!("here are more than {MOST} lines: compare two scans instead")));
@@ -204,10 +207,10 @@ fn beginning(file: &mut impl Read) -> io::Result<(u64, Spoken)> {
 
 type Header = (Vec<Option<Column>>, Vec<String>);
 
-fn header(cells: &Cells<'_>, record: &ByteRecord, start: u64) -> Result<Header, ExpectError> {
+fn header(cells: &Cells<'_>, record: &ByteRecord, first: (u64, u64)) -> Result<Header, ExpectError> {
     let names: Vec<_> = record.iter().map(|name| String::from_utf8_lossy(name).trim().to_ascii_lowercase()).collect();
     let columns: Vec<_> = names.iter().map(|name| Column::named(name)).collect();
-    let error = |at, words: String| Err(cells.error((1, start), at, words));
+    let error = |at, words: String| Err(cells.error(first, at, words));
     let has = |column| columns.contains(&Some(column));
     if !has(Column::Port) {
         let found = match names.as_slice() {
@@ -307,8 +310,10 @@ impl Cells<'_> {
         file.seek(SeekFrom::Start(byte)).ok()?;
         let mut text = Vec::new();
         file.take(1 << 20).read_to_end(&mut text).ok()?;
-        let (mut cells, mut is_quoted, mut down, mut start) = (0, false, 0, 0);
-        for (at, byte) in text.iter().enumerate() {
+        // Behind the end of the line before, and blank ones.
+        let mut start = text.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+        let (mut cells, mut is_quoted, mut down) = (0, false, 0);
+        for (at, byte) in text.iter().enumerate().skip(start) {
             if cells == cell {
                 // Characters, as editors count them.
                 let before = text.get(start..at)?;

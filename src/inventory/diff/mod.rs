@@ -21,6 +21,8 @@ mod common;
 mod compare;
 mod coverage;
 mod expect;
+#[cfg(test)]
+mod expect_tests;
 mod findings;
 mod held;
 mod join;
