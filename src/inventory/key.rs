@@ -12,7 +12,7 @@ const V6: u8 = 1;
 const NOWHERE: u8 = 2;
 
 /// With this begins what stands in the place of a name that is not known: `mx:example.com`.
-const EXCHANGES: &str = "mx:";
+pub(super) const EXCHANGES: &str = "mx:";
 
 /// What tells one row from another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

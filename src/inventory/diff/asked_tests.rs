@@ -204,7 +204,7 @@ fn columns_that_a_file_does_not_have_are_not_compared() {
 }
 
 /// What of an inventory is not as it should be, as `kind line: why field from>to`.
-fn expected(inventory: &str, rows: &str, coverage: &Coverage) -> Vec<String> {
+pub(super) fn expected(inventory: &str, rows: &str, coverage: &Coverage) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inventory.csv");
     fs::write(&path, inventory).unwrap();

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use csv::ByteRecord;
 
 use super::why::Why;
+use crate::inventory::key::EXCHANGES;
 use crate::inventory::read::made_of_rows;
 use crate::inventory::records::{At, End, Records};
 use crate::inventory::spoken::Spoken;
@@ -170,12 +171,10 @@ impl Expectations {
     }
 
     fn refuse_twice(&mut self, path: &Path) -> Result<(), ExpectError> {
-        let key = |line: &Line| (line.ip, line.port, line.name.clone(), line.number);
+        let key = |line: &Line| (line.ip, line.port, line.name.clone(), line.domain(), line.number);
         self.lines.sort_by_cached_key(key);
         let twice = self.lines.windows(2).find_map(|pair| match pair {
-            [one, other] if (one.ip, one.port, &one.name) == (other.ip, other.port, &other.name) => {
-                Some((one.number, other.number))
-            }
+            [one, other] if one.identity() == other.identity() => Some((one.number, other.number)),
             _ => None,
         });
         match twice {
@@ -267,22 +266,24 @@ impl Cells<'_> {
                     has_port = true;
                 }
                 Column::Name => {
-                    // As rows have it, but for the root's dot.
-                    let name = parse_name(text).map_err(|error| wrong(&format!("a name: {error}")))?;
-                    line.name = Some(name.trim_end_matches('.').to_owned());
+                    // As rows have it, but for the root's dot; of a domain whose mail exchanges are not known, `mx:` and that.
+                    let (before, rest) = text.split_at_checked(EXCHANGES.len()).unwrap_or(("", text));
+                    let is_of_a_domain = before.eq_ignore_ascii_case(EXCHANGES);
+                    let (before, rest) = if is_of_a_domain { (EXCHANGES, rest) } else { ("", text) };
+                    let name = parse_name(rest).map_err(|error| wrong(&format!("a name: {error}")))?;
+                    line.name = Some(format!("{before}{}", name.trim_end_matches('.')));
                 }
                 Column::Outcome => {
-                    Outcome::named(text).ok_or_else(|| {
+                    let outcome = Outcome::named(&text.to_ascii_lowercase()).ok_or_else(|| {
                         wrong(&format!("an outcome: write one of {}", Outcome::ALL.map(Outcome::as_str).join(", ")))
                     })?;
-                    line.cells.push((column, text.to_owned()));
+                    line.cells.push((column, outcome.to_string()));
                 }
                 Column::Service => {
-                    let named = Service::named(text);
-                    named.ok_or_else(|| {
+                    let service = Service::named(&text.to_ascii_lowercase()).ok_or_else(|| {
                         wrong(&format!("a service: write one of {}", Service::ALL.map(Service::as_str).join(", ")))
                     })?;
-                    line.cells.push((column, text.to_owned()));
+                    line.cells.push((column, service.to_string()));
                 }
                 other => line.cells.push((other, text.to_owned())),
             }

@@ -2,7 +2,13 @@
 
 use std::fs;
 
+use serde_json::{Value, json};
+
+use super::Coverage;
+use super::asked_tests::expected;
 use super::expect::Expectations;
+use super::tests::{coverage_of, row, secured};
+use crate::Family;
 
 /// Why an inventory cannot be read, without its path.
 fn refused(inventory: &str) -> String {
@@ -38,4 +44,66 @@ fn mistakes_are_told_where_editors_count_them() {
     let path = folder.path().join("i.csv");
     fs::write(&path, endless).unwrap();
     assert_eq!(Expectations::read(&path).unwrap().len(), 1);
+}
+
+fn covering(targets: &[&str], counts: &Value) -> Coverage {
+    coverage_of(targets, counts, Family::Any)
+}
+
+#[test]
+fn words_are_in_any_case() {
+    let nothing = Coverage::default();
+    let found = row(&secured(&json!({"cert_not_after": "2027-03-01T10:00:00Z"})));
+    for (cells, lines) in [
+        ("Smtp,GREETED,2027-03-01T10:00:00Z", vec![]),
+        ("smtp,greeted,2027-03-02", vec!["differs line 2 cert_not_after"]),
+        ("smtp,Silent,", vec!["differs line 2 outcome"]),
+    ] {
+        let inventory = format!("ip,port,service,outcome,cert_not_after\n192.0.2.1,25,{cells}\n");
+        assert_eq!(expected(&inventory, &found, &nothing), lines, "{inventory}");
+    }
+    assert!(refused("ip,port,outcome\n192.0.2.1,25,Asleep\n").starts_with("2:14: 'Asleep' is not an outcome"));
+}
+
+/// A result that was made an inventory has rows of domains whose mail exchanges are not known, and of one that two led to.
+#[test]
+fn domains_may_be_expected() {
+    let coverage = covering(&["mx:null.test", "mx:ex.test", "a.test"], &json!({"refused": 9}));
+    let none = row(&json!({"name": "mx:null.test", "ip": null, "outcome": "unresolved", "detail": "no MX"}));
+    let gone = row(&json!({"name": "mx:null.test", "ip": null, "outcome": "unresolved", "detail": "NXDOMAIN"}));
+    let one = row(&json!({"name": "a.test"}));
+    let other = row(&json!({"name": "a.test", "detail": "MX 10 of ex.test"}));
+    let header = "name,ip,port,outcome,detail\n";
+    let line = |words: &str| format!("{header}{words}");
+    let both = line("a.test,192.0.2.1,25,greeted,\na.test,192.0.2.1,25,greeted,MX 10 of ex.test\n");
+    let table = [
+        (line("mx:null.test,,25,unresolved,no MX\n"), none.clone(), vec![]),
+        (line("MX:Null.test.,,25,,\n"), none.clone(), vec!["missing line 2: unresolved: no MX"]),
+        (line("mx:null.test,,25,unresolved,no MX\n"), gone, vec!["missing line 2: unresolved: NXDOMAIN"]),
+        (both.clone(), one.clone() + &other, vec![]),
+        (line("a.test,192.0.2.1,25,greeted,\n"), other.clone(), vec![]),
+        (line("a.test,192.0.2.1,25,greeted,MX 10 of ex.test\n"), one, vec!["differs line 2 detail"]),
+        (both.replace("MX 10 of ex.test", "MX 20 of ex.test"), other, vec!["differs line 3 detail"]),
+    ];
+    for (inventory, rows, lines) in table {
+        assert_eq!(expected(&inventory, &rows, &coverage), lines, "{inventory}{rows}");
+    }
+    assert!(refused(&line("mx:10.0.0.1,,25,,\n")).starts_with("2:1: 'mx:10.0.0.1' is not a name"));
+    assert!(
+        refused(&line("a.test,,25,,MX 1 of b.test\na.test,,25,,MX 2 of b.test\n")).starts_with("3:1: this endpoint")
+    );
+}
+
+/// Lines that a row may be of are looked up, whatever else has its name or its address.
+#[test]
+fn many_lines_of_one_name_or_address_are_each_found() {
+    let coverage = Coverage::default();
+    let count = 3000;
+    let ip = |number: u32| std::net::Ipv4Addr::from_bits(0xc612_0000 + number);
+    let lines: String = (0..count).map(|number| format!("a.test,{},25\n", ip(number))).collect();
+    let rows: String = (0..count).map(|number| row(&json!({"name": "a.test", "ip": ip(number)}))).collect();
+    assert_eq!(expected(&format!("name,ip,port\n{lines}"), &rows, &coverage), [""; 0]);
+    let lines: String = (0..count).map(|number| format!("h{number}.test,192.0.2.1,25\n")).collect();
+    let rows: String = (0..count).map(|number| row(&json!({"name": format!("h{number}.test")}))).collect();
+    assert_eq!(expected(&format!("name,ip,port\n{lines}"), &rows, &coverage), [""; 0]);
 }

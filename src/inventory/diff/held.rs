@@ -12,7 +12,7 @@ use super::sighting::{Keep, Sighting};
 use super::stream::Stream;
 use super::why::{Told, Why, weighed};
 use super::{Changes, Choice, Gathered, Summary};
-use crate::inventory::key::{Identity, exchange_of};
+use crate::inventory::key::{EXCHANGES, Identity, exchange_of};
 use crate::inventory::limits;
 use crate::inventory::row::Row;
 use crate::observation::{Outcome, Severity};
@@ -94,14 +94,15 @@ impl Holding<'_> {
     fn take(&mut self, row: &Sighting) -> io::Result<bool> {
         let own = self.index.own(&self.lines, &row.identity);
         if !row.stands() {
-            let lines = if own.is_empty() { self.index.further(&self.lines, &row.identity) } else { own };
+            let mut further = || self.index.further(&self.lines, &row.identity).unwrap_or_default();
+            let lines = if own.is_empty() { further() } else { own };
             for at in lines {
                 let line = &mut self.lines[at];
                 line.miss(row, weighed(self.coverage, &line.identity(), row));
             }
             return Ok(true);
         }
-        for at in self.index.answering(&self.lines, &row.identity) {
+        for at in self.index.answering(&row.identity) {
             let line = &mut self.lines[at];
             // Nothing was to answer there, by whatever name.
             if line.is_closed() && !own.contains(&at) { line.meet(row, &mut self.gathered)? } else { line.answer() }
@@ -115,16 +116,15 @@ impl Holding<'_> {
     /// Takes in what is of no line, once all others are: it may be that of a line whose own row is not there, by another name
     /// or at another address.
     fn take_rest(&mut self, row: &Sighting) -> io::Result<()> {
-        let mut lines = self.index.further(&self.lines, &row.identity);
-        if row.identity.name.is_none() && !lines.is_empty() {
+        let lines = match self.index.further(&self.lines, &row.identity) {
             // Of a line whose own row is there, or says why it is not, an address alone says nothing more.
-            lines.retain(|at| self.lines[*at].fate == Fate::Answers);
-        } else {
-            lines.retain(|at| !self.lines[*at].fate.is_of_a_row());
-            if lines.is_empty() {
-                self.gathered.push(change(Kind::Unexpected, row, severity(row)))?;
+            Some(mut lines) if row.identity.name.is_none() => {
+                lines.retain(|at| self.lines[*at].fate == Fate::Answers);
+                lines
             }
-        }
+            Some(lines) if !lines.is_empty() => lines,
+            Some(_) | None => return self.gathered.push(change(Kind::Unexpected, row, severity(row))),
+        };
         lines.into_iter().try_for_each(|at| self.lines[at].meet(row, &mut self.gathered))
     }
 
@@ -217,9 +217,14 @@ impl Line {
     }
 
     pub(super) fn identity(&self) -> Identity {
+        Identity { ip: self.ip, port: self.port, name: self.name.clone(), domain: self.domain() }
+    }
+
+    /// The domain whose mail exchange it is.
+    pub(super) fn domain(&self) -> Option<String> {
+        let own = self.name.as_deref().and_then(|name| name.strip_prefix(EXCHANGES));
         let detail = self.cells.iter().find(|(column, _)| *column == Column::Detail);
-        let domain = detail.and_then(|(_, detail)| exchange_of(detail)).map(str::to_owned);
-        Identity { ip: self.ip, port: self.port, name: self.name.clone(), domain }
+        own.or_else(|| exchange_of(&detail?.1)).map(str::to_owned)
     }
 
     fn cell(&self, column: Column) -> Option<String> {
