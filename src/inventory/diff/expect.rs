@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use csv::ByteRecord;
 
+use super::change::FieldChange;
 use super::why::Why;
 use crate::inventory::key::EXCHANGES;
 use crate::inventory::read::made_of_rows;
@@ -60,8 +61,8 @@ pub(super) struct Line {
 pub(super) enum Fate {
     /// No row speaks of it.
     Open,
-    /// Rows say that nothing stands there, and why.
-    Absent(Why, String),
+    /// Rows say that nothing stands there, and why; and in what that is not what the line says, where nothing should.
+    Absent(Why, String, Vec<FieldChange>),
     /// Something stands at its address, and does not say by which name.
     Answers,
     /// It is there as it should be.

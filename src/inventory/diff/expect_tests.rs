@@ -50,11 +50,44 @@ fn covering(targets: &[&str], counts: &Value) -> Coverage {
     coverage_of(targets, counts, Family::Any)
 }
 
+/// Where nothing should answer, nothing is missing.
 #[test]
-fn words_are_in_any_case() {
+fn a_line_that_says_why_nothing_answers_is_held_against_why() {
+    let (quiet, loud) =
+        (covering(&["192.0.2.0/24"], &json!({"refused": 9})), covering(&["192.0.2.0/24"], &json!({"timeout": 1})));
+    let closed = |outcome: &str, more: &str| {
+        let (header, cells) = more
+            .split_once('=')
+            .map_or((String::new(), String::new()), |(name, cell)| (format!(",{name}"), format!(",{cell}")));
+        format!("ip,port,outcome{header}\n192.0.2.1,25,{outcome}{cells}\n")
+    };
+    let of = |outcome: &str| row(&json!({"outcome": outcome, "code": null, "banner": null}));
+    let table = [
+        (closed("timeout", ""), String::new(), &quiet, vec!["differs line 2: refused outcome"]),
+        (closed("unreachable", ""), String::new(), &quiet, vec!["differs line 2: refused outcome"]),
+        (closed("timeout", ""), of("refused"), &quiet, vec!["differs line 2: refused outcome"]),
+        (closed("timeout", ""), of("timeout"), &loud, vec![]),
+        (closed("timeout", ""), of("unreachable"), &loud, vec![]),
+        (closed("refused", ""), of("refused"), &quiet, vec![]),
+        (closed("refused", "service=ftps"), of("refused"), &quiet, vec!["differs line 2: refused service"]),
+        (closed("timeout", "service=ftps"), of("timeout"), &loud, vec!["differs line 2: timeout service"]),
+        // That is not known.
+        (closed("refused", ""), of("timeout"), &loud, vec!["not_answered line 2: timeout"]),
+        (closed("timeout", ""), of("local_error"), &quiet, vec!["not_scanned line 2: local_error"]),
+        // Something answers.
+        (closed("timeout", ""), row(&json!({})), &quiet, vec!["differs line 2 outcome"]),
+    ];
+    for (inventory, rows, coverage, lines) in table {
+        assert_eq!(expected(&inventory, &rows, coverage), lines, "{inventory}{rows}");
+    }
+}
+
+#[test]
+fn words_are_in_any_case_and_days_are_of_any_hour() {
     let nothing = Coverage::default();
     let found = row(&secured(&json!({"cert_not_after": "2027-03-01T10:00:00Z"})));
     for (cells, lines) in [
+        ("SMTP,Greeted,2027-03-01", vec![]),
         ("Smtp,GREETED,2027-03-01T10:00:00Z", vec![]),
         ("smtp,greeted,2027-03-02", vec!["differs line 2 cert_not_after"]),
         ("smtp,Silent,", vec!["differs line 2 outcome"]),
@@ -79,7 +112,7 @@ fn domains_may_be_expected() {
     let table = [
         (line("mx:null.test,,25,unresolved,no MX\n"), none.clone(), vec![]),
         (line("MX:Null.test.,,25,,\n"), none.clone(), vec!["missing line 2: unresolved: no MX"]),
-        (line("mx:null.test,,25,unresolved,no MX\n"), gone, vec!["missing line 2: unresolved: NXDOMAIN"]),
+        (line("mx:null.test,,25,unresolved,no MX\n"), gone, vec!["differs line 2: unresolved: NXDOMAIN detail"]),
         (both.clone(), one.clone() + &other, vec![]),
         (line("a.test,192.0.2.1,25,greeted,\n"), other.clone(), vec![]),
         (line("a.test,192.0.2.1,25,greeted,MX 10 of ex.test\n"), one, vec!["differs line 2 detail"]),

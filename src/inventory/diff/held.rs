@@ -138,10 +138,13 @@ impl Holding<'_> {
                     if line.is_explained_by(told.why) {
                         gathered.summary.unchanged += 1;
                     } else {
-                        gathered.push(missing(&line, told.why, &told.words))?;
+                        let fields = line.otherwise_refused();
+                        gathered.push(absent(&line, told, fields))?;
                     }
                 }
-                Fate::Absent(why, ref words) => gathered.push(missing(&line, why, words))?,
+                Fate::Absent(why, ref words, ref fields) => {
+                    gathered.push(absent(&line, Told { why, words: words.clone() }, fields.clone()))?;
+                }
                 Fate::Answers | Fate::AsItShould => gathered.summary.unchanged += 1,
                 Fate::Otherwise => {}
             }
@@ -156,13 +159,16 @@ fn severity(sighting: &Sighting) -> Severity {
     own.unwrap_or(Severity::Info).max(Severity::Low)
 }
 
-/// What stands nowhere, and what is known of why.
-fn missing(line: &Line, why: Why, words: &str) -> Change {
+/// What stands nowhere, and what is known of why; where nothing should stand, in what that is not as it should be.
+fn absent(line: &Line, Told { why, words }: Told, fields: Vec<FieldChange>) -> Change {
+    let is_closed = line.is_closed() && (why == Why::Known || line.is_explained_by(why));
     let (kind, severity) = match why {
+        Why::Known | Why::Unheard if is_closed => (Kind::Differs, Severity::Low),
         Why::Known => (Kind::Missing, Severity::Medium),
         Why::Unheard => (Kind::NotAnswered, Severity::Low),
         Why::NotProbed | Why::Unknown => (Kind::NotScanned, Severity::Info),
     };
+    let fields = if kind == Kind::Differs { fields } else { Vec::new() };
     Change {
         kind,
         severity,
@@ -175,22 +181,23 @@ fn missing(line: &Line, why: Why, words: &str) -> Change {
         software: line.cell(Column::Software),
         version: line.cell(Column::Version),
         detail: Some(format!("line {}: {words}", line.number)),
-        fields: Vec::new(),
+        fields,
     }
 }
 
 impl Line {
     /// A row says that nothing stands there, and why.
     fn miss(&mut self, row: &Sighting, told: Told) {
-        let is_as_said = self.is_closed() && self.differences(row).is_empty();
+        let fields = if self.is_closed() { self.differences(row) } else { Vec::new() };
+        let is_as_said = self.is_closed() && fields.is_empty();
         let is_of_its_name = self.name.is_some() && row.identity.name == self.name;
         self.fate = match std::mem::replace(&mut self.fate, Fate::Open) {
             Fate::Open if is_as_said => Fate::AsItShould,
-            Fate::Open => Fate::Absent(told.why, told.words),
+            Fate::Open => Fate::Absent(told.why, told.words, fields),
             // The name leads there no more, whatever else answers.
-            Fate::Answers if is_of_its_name => Fate::Absent(told.why, told.words),
+            Fate::Answers if is_of_its_name => Fate::Absent(told.why, told.words, fields),
             // What proves least.
-            Fate::Absent(why, _) if told.why < why => Fate::Absent(told.why, told.words),
+            Fate::Absent(why, ..) if told.why < why => Fate::Absent(told.why, told.words, fields),
             fate => fate,
         };
     }
@@ -260,14 +267,19 @@ impl Line {
         }
     }
 
+    /// In what a refusal that no row tells of differs from what the line says, which is that nothing answers for another reason.
+    fn otherwise_refused(&self) -> Vec<FieldChange> {
+        let outcome = self.outcome().filter(|outcome| *outcome != Outcome::Refused);
+        outcome
+            .map(|outcome| differing(Column::Outcome, outcome.as_str(), Some(Outcome::Refused.as_str())))
+            .into_iter()
+            .collect()
+    }
+
     /// In what a row differs from what the line says.
     fn differences(&self, row: &Sighting) -> Vec<FieldChange> {
         let mut fields = Vec::new();
-        let mut tell = |column: Column, from: &str, to: Option<&str>| {
-            let (from, to) = (Some(from.to_owned()), to.map(str::to_owned));
-            let field = column.as_str().to_owned();
-            fields.push(FieldChange { field, from, to, what: What::Other, severity: Severity::Low });
-        };
+        let mut tell = |column: Column, from: &str, to: Option<&str>| fields.push(differing(column, from, to));
         // A sweep of addresses knows no names.
         let theirs = row.identity.name.as_deref().map(|name| name.trim_end_matches('.'));
         if let (Some(name), Some(found)) = (self.name.as_deref(), theirs)
@@ -289,6 +301,16 @@ impl Line {
     }
 }
 
+fn differing(column: Column, from: &str, to: Option<&str>) -> FieldChange {
+    let (from, to) = (Some(from.to_owned()), to.map(str::to_owned));
+    FieldChange { field: column.as_str().to_owned(), from, to, what: What::Other, severity: Severity::Low }
+}
+
+const UNHEARD: [&str; 2] = [Outcome::Timeout.as_str(), Outcome::Unreachable.as_str()];
+
+/// How long `2027-03-01` is.
+const DAY: usize = 10;
+
 /// Whether that is what was meant: in any case of letters, lists in any order, and without what is another each time.
 fn is_same(column: Column, expected: &str, found: &str) -> bool {
     let is_text = || expected.eq_ignore_ascii_case(found.trim());
@@ -303,6 +325,13 @@ fn is_same(column: Column, expected: &str, found: &str) -> bool {
                 items
             };
             sorted(expected) == sorted(found)
+        }
+        // Nothing came back, one way or the other.
+        ColumnKind::Text if column == Column::Outcome => {
+            is_text() || [expected, found].iter().all(|word| UNHEARD.contains(word))
+        }
+        ColumnKind::Text if column.is_time() => {
+            is_text() || expected.len() == DAY && found.get(..DAY) == Some(expected)
         }
         ColumnKind::Text if column == Column::Banner => is_text() || hash_of_cell(expected) == hash_of_cell(found),
         ColumnKind::Text if column == Column::Fronting => {
