@@ -102,9 +102,7 @@ impl<R: Read> Rows<BufReader<R>> {
             source.consume(BYTE_ORDER_MARK.len());
         }
         let begins = source.fill_buf().map_err(cannot_read)?;
-        if let Some(what) = made_of_rows(begins) {
-            let words =
-                format!("this is {what}, which cannot be read back: give the rows that it was made of (.csv, .ndjson)");
+        if let Some(words) = no_rows(begins) {
             return Err(ReadError { file, place: Place(1, None), words });
         }
         let first = begins.iter().copied().find(|byte| !byte.is_ascii_whitespace());
@@ -229,6 +227,25 @@ enum Line {
     Endless(Row, u64),
     Torn(u64),
     End,
+}
+
+/// Why what begins so is no file of rows, where that is plain.
+fn no_rows(begins: &[u8]) -> Option<String> {
+    if let Some(what) = made_of_rows(begins) {
+        return Some(format!(
+            "this is {what}, which cannot be read back: give the rows that it was made of (.csv, .ndjson)"
+        ));
+    }
+    if is_utf16(begins) {
+        return Some("this is UTF-16: save it in UTF-8".to_owned());
+    }
+    let is_array = begins.trim_ascii_start().starts_with(b"[");
+    is_array.then(|| "this is a JSON array, and NDJSON has an object on each line: jq -c '.[]' makes it so".to_owned())
+}
+
+/// Whether a text is in UTF-16, as spreadsheets save it and some shells write it.
+pub(super) fn is_utf16(begins: &[u8]) -> bool {
+    begins.starts_with(b"\xff\xfe") || begins.starts_with(b"\xfe\xff")
 }
 
 /// What a file is that begins so, if it is none of rows but made of such.

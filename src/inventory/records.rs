@@ -64,7 +64,7 @@ impl<R: Read> Records<R> {
             true if quotes % 2 == 0 => End::File,
             true => End::Quoted,
         };
-        let of_its_own = record.as_slice().iter().filter(|byte| **byte == b'\n').count();
+        let of_its_own = how_many(b'\n', record.as_slice());
         let behind = usize::from(end == End::Line && last == Some(b'\n'));
         let lines = u64::try_from(of_its_own + behind).unwrap_or(u64::MAX);
         Ok(Some(At { line: next.saturating_sub(lines), byte, end }))
@@ -97,7 +97,8 @@ impl<R> Source<R> {
     /// A record ends before this byte: what the byte before is, and how many quotation marks the record has.
     fn pass(&mut self, byte: u64) -> (Option<u8>, usize) {
         let end = self.place(byte);
-        let marks = std::mem::take(&mut self.quotes) + quotes(self.bytes.get(self.passed..end).unwrap_or_default());
+        let marks =
+            std::mem::take(&mut self.quotes) + how_many(b'"', self.bytes.get(self.passed..end).unwrap_or_default());
         self.passed = end;
         (end.checked_sub(1).and_then(|at| self.bytes.get(at)).copied(), marks)
     }
@@ -113,8 +114,8 @@ impl<R> Source<R> {
     }
 }
 
-fn quotes(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'"').count()
+fn how_many(wanted: u8, bytes: &[u8]) -> usize {
+    bytes.iter().map(|byte| usize::from(*byte == wanted)).sum()
 }
 
 impl<R: Read> Read for Source<R> {
@@ -125,7 +126,7 @@ impl<R: Read> Read for Source<R> {
             return Ok(0);
         }
         let length = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-        self.quotes += quotes(self.bytes.get(self.passed..).unwrap_or_default());
+        self.quotes += how_many(b'"', self.bytes.get(self.passed..).unwrap_or_default());
         (self.start, self.passed) = (self.start + length(self.bytes.len()), 0);
         self.bytes.clear();
         self.bytes.extend_from_slice(bytes.get(..count).unwrap_or_default());

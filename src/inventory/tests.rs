@@ -337,6 +337,7 @@ fn mistakes_are_told_with_their_place() {
         (format!("{header}192.0.2.1,21,ftp,silent,5\n"), "rows:2: here are 5 cells"),
         (format!("{header}192.0.2.300,21,ftp,silent\n"), "rows:2: ip: '192.0.2.300' is not an address"),
         (format!("{header}192.0.2.1,21,ftp,asleep\n"), "rows:2: outcome: 'asleep' is not an outcome"),
+        (format!("[{}]\n", json.trim_end()), "rows:1: this is a JSON array, and NDJSON has an object on each line"),
         // Lines as editors count them, whatever ends them.
         (
             format!("{header}192.0.2.1,21,ftp,silent\n\n192.0.2.1,x,ftp,silent\n").replace('\n', "\r\n"),
@@ -365,6 +366,21 @@ fn a_byte_order_mark_is_passed_over() {
         assert_eq!(read(&format!("\u{feff}{text}")), read(&text), "{format:?}");
     }
     assert!(Rows::new("rows", "\u{feff}".as_bytes()).unwrap().is_empty());
+}
+
+#[test]
+fn what_spreadsheets_leave_behind_is_no_row() {
+    let row = "192.0.2.1,21,ftp,silent\n";
+    let text = format!("ip,port,service,outcome\n,,,\n{row}\"\",\"\",,\n,\n  , ,,\n{row},,,\n,,,,,\n");
+    assert_eq!(read(&text).len(), 2);
+    assert_eq!(read(&text.replace('\n', "\r\n")).len(), 2);
+    // They are counted all the same.
+    let told = mistake(&text.replacen("silent\n", "asleep\n", 1));
+    assert!(told.starts_with("rows:3: outcome: 'asleep'"), "{told}");
+    for mark in [[0xff, 0xfe], [0xfe, 0xff]] {
+        let told = Rows::new("rows", &mark[..]).unwrap_err().to_string();
+        assert_eq!(told, "rows:1: this is UTF-16: save it in UTF-8");
+    }
 }
 
 #[test]

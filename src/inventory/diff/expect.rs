@@ -14,7 +14,7 @@ use csv::ByteRecord;
 use super::change::FieldChange;
 use super::why::Why;
 use crate::inventory::key::EXCHANGES;
-use crate::inventory::read::made_of_rows;
+use crate::inventory::read::{is_utf16, made_of_rows};
 use crate::inventory::records::{At, End, Records};
 use crate::inventory::spoken::Spoken;
 use crate::observation::{Outcome, Service};
@@ -195,7 +195,7 @@ fn beginning(file: &mut impl Read) -> io::Result<(u64, Spoken)> {
     if let Some(what) = made_of_rows(&start) {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it is {what}: save it as CSV")));
     }
-    if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
+    if is_utf16(&start) {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is UTF-16: save it as CSV in UTF-8"));
     }
     let mark: &[u8] = b"\xef\xbb\xbf";

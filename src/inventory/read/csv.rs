@@ -56,12 +56,15 @@ impl<R: BufRead> Csv<R> {
     }
 
     pub(super) fn read(&mut self, file: &Arc<str>) -> Result<Line, ReadError> {
-        let next = self.records.next_line();
-        let read = self.records.read(&mut self.record);
-        let Some(At { line, end, .. }) =
-            read.map_err(|cause| ReadError::new(file, Place(next, None), format!("{cause}; {MEND}")))?
-        else {
-            return Ok(Line::End);
+        let (line, end) = loop {
+            let next = self.records.next_line();
+            let read = self.records.read(&mut self.record);
+            match read.map_err(|cause| ReadError::new(file, Place(next, None), format!("{cause}; {MEND}")))? {
+                None => return Ok(Line::End),
+                // Spreadsheets leave rows of empty cells behind the last one, or in the place of one that was taken out.
+                Some(At { end: End::Line, .. }) if self.is_blank() => {}
+                Some(At { line, end, .. }) => break (line, end),
+            }
         };
         let error = |words: String| ReadError::new(file, Place(line, None), words);
         if end == End::Quoted && self.record.as_slice().contains(&b'\n') {
@@ -93,5 +96,9 @@ impl<R: BufRead> Csv<R> {
             }
         }
         Ok(if end == End::File { Line::Endless(row, line) } else { Line::Row(row, line) })
+    }
+
+    fn is_blank(&self) -> bool {
+        self.record.iter().all(|cell| cell.trim_ascii().is_empty())
     }
 }

@@ -16,7 +16,9 @@ impl Seen {
         self.columns.add(row);
         for (when, columns) in DUE {
             if when(row) {
-                columns.iter().for_each(|column| self.due.know(*column));
+                for column in columns {
+                    self.due.know(*column);
+                }
             }
         }
     }
