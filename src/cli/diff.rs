@@ -219,7 +219,13 @@ fn against(expected: &Path, results: &[PathBuf], choice: Choice, about: &mut Abo
         note(about, &format!("{name}: results have no such columns, which are not compared: {columns}"));
         lines.disregard(&lacking);
     }
-    expecting.finish(lines, &coverage).map_err(|error| cannot_sort(&error))
+    let changes = expecting.finish(lines, &coverage).map_err(|error| cannot_sort(&error))?;
+    let unasked = changes.summary().unasked.iter();
+    let unasked: Vec<_> = unasked.map(|(column, count)| format!("{column} ({})", HumanCount(*count))).collect();
+    if !unasked.is_empty() {
+        note(about, &format!("not compared where it was not asked: {}", unasked.join(", ")));
+    }
+    Ok(changes)
 }
 
 /// What the manifests of some files prove; where they prove nothing, that is told.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Coverage;
 use super::asked_tests::expected;
 use super::expect::Expectations;
-use super::tests::{coverage_of, row, secured};
+use super::tests::{coverage_of, manifest, row, secured};
 use crate::Family;
 
 /// Why an inventory cannot be read, without its path.
@@ -139,4 +139,49 @@ fn many_lines_of_one_name_or_address_are_each_found() {
     let lines = (0..count).map(|number| format!("h{number}.test,192.0.2.1,25\n")).collect::<Vec<_>>().concat();
     let rows: String = (0..count).map(|number| row(&json!({"name": format!("h{number}.test")}))).collect();
     assert_eq!(expected(&format!("name,ip,port\n{lines}"), &rows, &coverage), [""; 0]);
+}
+
+/// An empty cell of a row means that nobody knows, never no.
+#[test]
+fn what_was_not_asked_is_not_otherwise() {
+    let shallow = row(&json!({"findings": ["version_disclosed"], "severity": "info"}));
+    let deep = row(&secured(&json!({"findings": ["cert_expired"], "severity": "high"})));
+    let implicit = row(&json!({"service": "smtps", "outcome": "tls_failed"}));
+    let silent = row(&json!({"outcome": "silent"}));
+    let table = [
+        ("tls", "starttls", &shallow, false),
+        ("tls", "starttls", &deep, false),
+        ("tls", "auth_tls", &deep, true),
+        ("cert_status", "valid", &shallow, false),
+        ("cert_status", "valid", &implicit, true),
+        ("capabilities", "SIZE 1000; PIPELINING", &shallow, false),
+        ("capabilities", "SIZE 1000", &deep, true),
+        ("auth", "PLAIN", &shallow, false),
+        ("auth", "PLAIN", &deep, true),
+        ("pasv", "192.0.2.1:30000", &deep, false),
+        ("ptr", "mx.example", &deep, false),
+        ("findings", "no_starttls; version_disclosed", &shallow, false),
+        ("findings", "no_starttls", &shallow, true),
+        ("findings", "clock_skew; version_disclosed", &shallow, true),
+        ("tls", "failed", &silent, false),
+        ("tls", "starttls", &silent, true),
+        ("severity", "medium", &shallow, false),
+        ("severity", "low", &deep, true),
+        ("software", "Exim", &shallow, true),
+        ("software", "Postfix", &shallow, false),
+    ];
+    let usual = Coverage::default();
+    for (column, cell, row, differs) in table {
+        let inventory = format!("ip,port,{column}\n192.0.2.1,25,{cell}\n");
+        let told = expected(&inventory, row, &usual);
+        let shown = if differs { vec![format!("differs line 2 {column}")] } else { Vec::new() };
+        assert_eq!(told, shown, "{column} {cell}: {row}");
+    }
+    // Who asked everything knows how bad it is.
+    let mut manifest = manifest(&["192.0.2.0/24"], &json!({"refused": 9}), Family::Any);
+    manifest.configuration.depth = "tls".to_owned();
+    let mut coverage = Coverage::default();
+    coverage.add(&manifest).unwrap();
+    let told = expected("ip,port,severity\n192.0.2.1,25,medium\n", &shallow, &coverage);
+    assert_eq!(told, ["differs line 2 severity"]);
 }

@@ -76,6 +76,11 @@ fn needs_no_depth(id: &str, it: &Sighting, other: &Sighting) -> bool {
     }
 }
 
+/// Whether a row would have such a finding if there were one, as far as it shows what was asked.
+pub(super) fn could_be_told(id: &str, row: &Sighting) -> bool {
+    could_tell(id, row, row)
+}
+
 /// Whether a finding of `other` would have been told of `it`, too, if it were there.
 fn could_tell(id: &str, it: &Sighting, other: &Sighting) -> bool {
     let asked = |column: Column| it.get(column).is_some();

@@ -10,8 +10,10 @@ use super::lasting::{hash_of_cell, lasting_verdict, without_port};
 use super::lines::Index;
 use super::sighting::{Keep, Sighting};
 use super::stream::Stream;
+use super::unasked::{is_unasked, told};
 use super::why::{Told, Why, weighed};
 use super::{Changes, Choice, Gathered, Summary};
+use crate::config::Depth;
 use crate::inventory::key::{EXCHANGES, Identity, exchange_of};
 use crate::inventory::limits;
 use crate::inventory::row::Row;
@@ -61,7 +63,9 @@ impl Expecting {
         let lines = expected.lines;
         let rows = [u64::try_from(lines.len()).unwrap_or(u64::MAX), self.rows];
         let gathered = Gathered::new(self.choice, Summary { rows, ..Summary::default() });
-        let mut holding = Holding { coverage, index: Index::of(&lines), lines, gathered };
+        let depths = coverage.depths();
+        let asked_all = !depths.is_empty() && depths.iter().all(|depth| *depth == Depth::Tls.as_str());
+        let mut holding = Holding { coverage, asked_all, index: Index::of(&lines), lines, gathered };
         let (mut stream, mut rest, mut record) = (Stream::new(self.sorter)?, Sorter::new(&limits()), self.record);
         while stream.identity().is_some() {
             let sighting = stream.sighting()?;
@@ -84,6 +88,8 @@ impl Expecting {
 /// Lines that rows are being held against.
 struct Holding<'a> {
     coverage: &'a Coverage,
+    /// Whether everything was asked.
+    asked_all: bool,
     index: Index,
     lines: Vec<Line>,
     gathered: Gathered,
@@ -105,12 +111,21 @@ impl Holding<'_> {
         for at in self.index.answering(&row.identity) {
             let line = &mut self.lines[at];
             // Nothing was to answer there, by whatever name.
-            if line.is_closed() && !own.contains(&at) { line.meet(row, &mut self.gathered)? } else { line.answer() }
+            if line.is_closed() && !own.contains(&at) { self.meet(at, row)? } else { line.answer() }
         }
-        for at in &own {
-            self.lines[*at].meet(row, &mut self.gathered)?;
-        }
+        own.iter().try_for_each(|at| self.meet(*at, row))?;
         Ok(!own.is_empty())
+    }
+
+    /// Something stands where a line is of.
+    fn meet(&mut self, at: usize, row: &Sighting) -> io::Result<()> {
+        let line = &mut self.lines[at];
+        for (column, expected) in &line.cells {
+            if is_unasked(*column, expected, row, self.asked_all) {
+                *self.gathered.summary.unasked.entry(column.as_str()).or_default() += 1;
+            }
+        }
+        line.meet(row, self.asked_all, &mut self.gathered)
     }
 
     /// Takes in what is of no line, once all others are: it may be that of a line whose own row is not there, by another name
@@ -125,7 +140,7 @@ impl Holding<'_> {
             Some(lines) if !lines.is_empty() => lines,
             Some(_) | None => return self.gathered.push(change(Kind::Unexpected, row, severity(row))),
         };
-        lines.into_iter().try_for_each(|at| self.lines[at].meet(row, &mut self.gathered))
+        lines.into_iter().try_for_each(|at| self.meet(at, row))
     }
 
     /// What has come of each line.
@@ -188,7 +203,7 @@ fn absent(line: &Line, Told { why, words }: Told, fields: Vec<FieldChange>) -> C
 impl Line {
     /// A row says that nothing stands there, and why.
     fn miss(&mut self, row: &Sighting, told: Told) {
-        let fields = if self.is_closed() { self.differences(row) } else { Vec::new() };
+        let fields = if self.is_closed() { self.differences(row, true) } else { Vec::new() };
         let is_as_said = self.is_closed() && fields.is_empty();
         let is_of_its_name = self.name.is_some() && row.identity.name == self.name;
         self.fate = match std::mem::replace(&mut self.fate, Fate::Open) {
@@ -210,8 +225,8 @@ impl Line {
     }
 
     /// This stands there; it is held against it.
-    fn meet(&mut self, row: &Sighting, gathered: &mut Gathered) -> io::Result<()> {
-        let fields = self.differences(row);
+    fn meet(&mut self, row: &Sighting, asked_all: bool, gathered: &mut Gathered) -> io::Result<()> {
+        let fields = self.differences(row, asked_all);
         if fields.is_empty() {
             if self.fate != Fate::Otherwise {
                 self.fate = Fate::AsItShould;
@@ -276,8 +291,8 @@ impl Line {
             .collect()
     }
 
-    /// In what a row differs from what the line says.
-    fn differences(&self, row: &Sighting) -> Vec<FieldChange> {
+    /// In what a row differs from what the line says, as far as it was asked.
+    fn differences(&self, row: &Sighting, asked_all: bool) -> Vec<FieldChange> {
         let mut fields = Vec::new();
         let mut tell = |column: Column, from: &str, to: Option<&str>| fields.push(differing(column, from, to));
         // A sweep of addresses knows no names.
@@ -293,6 +308,11 @@ impl Line {
         }
         for (column, expected) in &self.cells {
             let found = row.get(*column);
+            let expected = match column {
+                Column::Findings => &told(expected, row),
+                column if is_unasked(*column, expected, row, asked_all) => continue,
+                _ => expected,
+            };
             if !is_same(*column, expected, found.unwrap_or_default()) {
                 tell(*column, expected, found);
             }

@@ -33,6 +33,7 @@ mod sighting;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod unasked;
 mod version;
 mod why;
 mod write;
@@ -107,6 +108,8 @@ pub struct Summary {
     pub superseded: [u64; 2],
     /// Endpoints that answered on both sides, and in which nothing differs.
     pub unchanged: u64,
+    /// How many rows were not asked for what should be in a column.
+    pub unasked: BTreeMap<&'static str, u64>,
     /// How many differences of each kind are told.
     pub kinds: BTreeMap<Kind, u64>,
     /// The same of each kind by how much they matter.
