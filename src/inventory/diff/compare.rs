@@ -7,6 +7,9 @@
 
 use std::cmp::Ordering;
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use super::change::{FieldChange, What};
 use super::common::Alike;
 use super::findings;
@@ -364,13 +367,14 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// Whether the certificate took the place of the same one: same names and issuer, later expiry.
+    /// Whether the certificate took the place of the same one: same names and issuer, later expiry. What one of them does not
+    /// say proves nothing.
     fn is_renewed(&self) -> bool {
-        let [old_names, new_names] = self.texts(Column::CertNames);
-        let [old_issuer, new_issuer] = self.texts(Column::CertIssuer).map(|issuer| issuer.map(authority));
-        // RFC 3339 in UTC sorts as it stands.
-        let is_later = matches!(self.texts(Column::CertNotAfter), [Some(old), Some(new)] if new > old);
-        old_names == new_names && old_issuer == new_issuer && is_later
+        let is_same = |[old, new]: [Option<&str>; 2]| old.is_some() && old == new;
+        let issuers = self.texts(Column::CertIssuer).map(|issuer| issuer.map(authority));
+        let expiries = self.texts(Column::CertNotAfter).map(|time| OffsetDateTime::parse(time?, &Rfc3339).ok());
+        let is_later = matches!(expiries, [Some(old), Some(new)] if new > old);
+        is_same(self.texts(Column::CertNames)) && is_same(issuers) && is_later
     }
 }
 

@@ -246,6 +246,38 @@ fn what_lasts_is_told_with_what_it_means() {
     assert_eq!((renewed[0].kind, renewed[0].trend), (Kind::Renewed, None));
 }
 
+/// What a file does not have, or not in words that can be read, does not prove that it is the same.
+#[test]
+fn a_certificate_is_renewed_only_where_that_is_known() {
+    let renewal = |more: &Value| {
+        let mut new = json!({"cert_sha256": "22".repeat(32), "cert_not_after": "2027-03-01T00:00:00Z"});
+        new.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        changes(&row(&secured(&json!({}))), &row(&secured(&new)))[0].fields[0].what
+    };
+    assert_eq!(renewal(&json!({})), What::Renewed);
+    let others = [
+        json!({"cert_names": null}),
+        json!({"cert_issuer": null}),
+        json!({"cert_not_after": null}),
+        json!({"cert_not_after": "31.12.2027 00:00"}),
+        json!({"cert_not_after": "2026-12-01T01:00:00+02:00"}),
+    ];
+    for more in others {
+        assert_eq!(renewal(&more), What::OtherCertificate, "{more}");
+    }
+    // Nor does what neither has.
+    for column in ["cert_names", "cert_issuer", "cert_not_after"] {
+        let without = |more: Value| {
+            let mut row = secured(&more);
+            row.as_object_mut().unwrap().remove(column);
+            super::tests::row(&row)
+        };
+        let new = json!({"cert_sha256": "22".repeat(32), "cert_not_after": "2027-03-01T00:00:00Z"});
+        let told = changes(&without(json!({})), &without(new));
+        assert_eq!(told[0].fields[0].what, What::OtherCertificate, "{column}");
+    }
+}
+
 /// Each difference as `kind ip name: field from>to, …`.
 pub(super) fn told(changes: &[Change]) -> Vec<String> {
     let told = changes.iter().map(|it| {
