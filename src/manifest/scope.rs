@@ -137,11 +137,9 @@ struct Span {
     ports: Ports,
 }
 
-/// Whether an endpoint was among what a scan asked.
+/// Whether an endpoint was among what a scan asked; what outweighs the others last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Asking {
-    /// Nothing is known of that: more was asked than the manifest lists.
-    NotListed,
     /// The host is none of the targets.
     NoTarget,
     /// It is excluded.
@@ -152,6 +150,8 @@ pub enum Asking {
     OtherFamily,
     /// It belongs to a shard that is not there.
     OtherShard,
+    /// Nothing is known of that: more was asked than the manifest lists.
+    NotListed,
     /// It was asked.
     Asked,
 }
@@ -395,6 +395,9 @@ mod tests {
         assert_eq!(asking(&of_v4, "a.example", "192.0.2.1", 25), Asking::Asked);
         assert_eq!(asking(&short, "", "10.0.9.1", 25), Asking::NotListed);
         assert_eq!(asking(&short, "", "10.0.0.4", 25), Asking::Asked);
+        // What a name was not asked, its address may have been.
+        let of_names = Scope { more_targets: 1, targets: whole.targets[1..].to_vec(), ..whole.clone() };
+        assert_eq!(asking(&of_names, "a.example", "10.0.0.4", 465), Asking::NotListed);
     }
 
     #[test]

@@ -20,6 +20,8 @@ mod change;
 mod common;
 mod compare;
 mod coverage;
+#[cfg(test)]
+mod coverage_tests;
 mod expect;
 #[cfg(test)]
 mod expect_tests;
