@@ -26,8 +26,7 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) fn of(row: &Row) -> Self {
-        // Rows have neither capitals nor the root's dot, unless a name has but one label; people who edit them may.
-        let name = row.text(Column::Name).map(|name| name.trim_end_matches('.').to_ascii_lowercase());
+        let name = row.text(Column::Name).map(|name| plain(&name));
         let exchange = row.text(Column::Detail).and_then(|detail| exchange_of(&detail).map(str::to_owned));
         let own = name.as_deref().and_then(|name| name.strip_prefix(EXCHANGES)).map(str::to_owned);
         Self {
@@ -57,6 +56,14 @@ impl Identity {
         let mut text = || Some(Some(take_text(from)?.to_owned()).filter(|text| !text.is_empty()));
         Some(Self { ip, port, name: text()?, domain: text()? })
     }
+}
+
+/// A name as targets have it: rows have neither capitals nor the root's dot, and people who edit them may. Only a name of one
+/// label keeps that dot, which is of another target than the name without it.
+fn plain(name: &str) -> String {
+    let bare = name.trim_end_matches('.');
+    let name = if bare.contains('.') { bare } else { name };
+    name.to_ascii_lowercase()
 }
 
 /// The domain in `MX 10 of example.com`, with whatever follows.
@@ -138,6 +145,20 @@ mod tests {
             assert_eq!(exchange_of(detail), domain, "{detail}");
             let rest = if domain.is_none() { Some(detail) } else { detail.split_once("; ").map(|_| "ICMP 3/1") };
             assert_eq!(without_exchange(detail), rest, "{detail}");
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_targets() {
+        for (written, name) in [
+            ("Mail.Example.COM.", "mail.example.com"),
+            ("mail.example.com", "mail.example.com"),
+            ("localhost", "localhost"),
+            ("Localhost.", "localhost."),
+            ("mx:Example.com.", "mx:example.com"),
+            ("mx:localhost.", "mx:localhost."),
+        ] {
+            assert_eq!(plain(written), name);
         }
     }
 

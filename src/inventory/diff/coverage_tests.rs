@@ -44,3 +44,16 @@ fn what_one_scan_does_not_list_the_others_do_not_deny() {
     let proved = covering(&[partly, of(&["192.0.2.0/24"])]);
     assert_eq!(told(&row(&json!({})), "", [&proved, &proved]), ["vanished refused"]);
 }
+
+/// A name of one label is one target with the root's dot, and another without.
+#[test]
+fn the_dot_of_a_single_label_is_of_the_name() {
+    let coverage = covering(&[of(&["localhost."])]);
+    let dotted = row(&json!({"name": "localhost."}));
+    let gone = "vanished its name leads elsewhere, or to where connections are refused";
+    assert_eq!(told(&dotted, "", [&coverage; 2]), [gone]);
+    assert_eq!(told(&row(&json!({"name": "localhost"})), "", [&coverage; 2]), ["not_scanned it was no target"]);
+    let both = dotted + &row(&json!({"name": "localhost"}));
+    let (changes, summary) = compared(&both, &both, [&coverage; 2], Choice::default());
+    assert_eq!((changes.len(), summary.superseded, summary.unchanged), (0, [0, 0], 2));
+}

@@ -267,12 +267,12 @@ impl Cells<'_> {
                     has_port = true;
                 }
                 Column::Name => {
-                    // As rows have it, but for the root's dot; of a domain whose mail exchanges are not known, `mx:` and that.
+                    // As rows have it; of a domain whose mail exchanges are not known, `mx:` and that.
                     let (before, rest) = text.split_at_checked(EXCHANGES.len()).unwrap_or(("", text));
                     let is_of_a_domain = before.eq_ignore_ascii_case(EXCHANGES);
                     let (before, rest) = if is_of_a_domain { (EXCHANGES, rest) } else { ("", text) };
                     let name = parse_name(rest).map_err(|error| wrong(&format!("a name: {error}")))?;
-                    line.name = Some(format!("{before}{}", name.trim_end_matches('.')));
+                    line.name = Some(format!("{before}{name}"));
                 }
                 Column::Outcome => {
                     let outcome = Outcome::named(&text.to_ascii_lowercase()).ok_or_else(|| {

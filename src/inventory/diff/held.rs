@@ -296,8 +296,7 @@ impl Line {
         let mut fields = Vec::new();
         let mut tell = |column: Column, from: &str, to: Option<&str>| fields.push(differing(column, from, to));
         // A sweep of addresses knows no names.
-        let theirs = row.identity.name.as_deref().map(|name| name.trim_end_matches('.'));
-        if let (Some(name), Some(found)) = (self.name.as_deref(), theirs)
+        if let (Some(name), Some(found)) = (self.name.as_deref(), row.identity.name.as_deref())
             && name != found
         {
             tell(Column::Name, name, Some(found));
