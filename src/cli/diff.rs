@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use hailer::inventory::Row;
 use hailer::inventory::diff::{
-    About, ChangeWriter, Changes, Choice, Coverage, Diff, Expectations, Kind, MORE_FIELDS, Side, Source, are_alike,
+    About, ChangeWriter, Changes, Choice, Coverage, Diff, Expectations, Kind, MORE_FIELDS, Outdated, Side, Source,
+    are_alike,
 };
 use hailer::output::escape::escape;
 use hailer::output::{Column, Format};
@@ -146,7 +147,7 @@ fn between(old: &[PathBuf], new: &[PathBuf], choice: Choice, about: &mut About) 
     let mut diff = Diff::new(choice);
     let mut lacking = [old_coverage.lacking(), new_coverage.lacking()].concat();
     for (side, paths) in [(Side::Old, old), (Side::New, new)] {
-        lacking.extend(each_row(paths, about, |row| diff.take(side, row))?);
+        lacking.extend(each_row(paths, about, |file, row| diff.take_of(side, file, row))?);
     }
     let lacking: Vec<_> = Column::ALL.into_iter().filter(|column| lacking.contains(column)).collect();
     diff.lacks(lacking.iter().copied());
@@ -160,6 +161,9 @@ fn between(old: &[PathBuf], new: &[PathBuf], choice: Choice, about: &mut About) 
             let count = HumanCount(count);
             note(about, &format!("{side}: {count} rows are of endpoints that have a later row, and are left out"));
         }
+    }
+    for (side, of_side) in ["OLD", "NEW"].into_iter().zip(&changes.summary().outdated) {
+        outdated(side, of_side).iter().for_each(|words| note(about, words));
     }
     for words in depths.into_iter().chain(others(&old_coverage, &new_coverage)) {
         note(about, &words);
@@ -210,7 +214,7 @@ fn against(expected: &Path, results: &[PathBuf], choice: Choice, about: &mut Abo
         lines.disregard(&passing);
     }
     let mut expecting = Expectations::begin(choice);
-    let mut lacking = each_row(results, about, |row| expecting.take(row))?;
+    let mut lacking = each_row(results, about, |file, row| expecting.take_of(file, row))?;
     lacking.extend(coverage.lacking());
     let lacking: Vec<_> = lines.columns().into_iter().filter(|column| lacking.contains(column)).collect();
     if !lacking.is_empty() {
@@ -225,7 +229,25 @@ fn against(expected: &Path, results: &[PathBuf], choice: Choice, about: &mut Abo
     if !unasked.is_empty() {
         note(about, &format!("not compared where it was not asked: {}", unasked.join(", ")));
     }
+    outdated("results", &changes.summary().outdated[1]).iter().for_each(|words| note(about, words));
     Ok(changes)
+}
+
+/// What later scans of a side say of its rows.
+fn outdated(side: &str, Outdated { refused, doubtful, example }: &Outdated) -> Vec<String> {
+    let mut words = Vec::new();
+    if *refused > 0 {
+        let count = HumanCount(*refused);
+        words.push(format!("{side}: {count} rows are of endpoints that refused a later scan, and are left out"));
+    }
+    if let Some(example) = example {
+        let count = HumanCount(*doubtful);
+        words.push(format!(
+            "{side}: {count} rows count of endpoints that a later scan asked as well and has no row of, as {example}: that \
+             does not prove that they refused"
+        ));
+    }
+    words
 }
 
 /// What the manifests of some files prove; where they prove nothing, that is told.
@@ -264,18 +286,18 @@ fn coverage(paths: &[PathBuf], side: Side, about: &mut About) -> Result<Coverage
     Ok(coverage)
 }
 
-/// Takes every row; which columns a file does not have.
+/// Takes every row, with how many files come before its own; which columns a file does not have.
 fn each_row(
     paths: &[PathBuf],
     about: &mut About,
-    mut take: impl FnMut(&Row) -> io::Result<()>,
+    mut take: impl FnMut(usize, &Row) -> io::Result<()>,
 ) -> Result<Vec<Column>, Failure> {
     let mut lacking = Vec::new();
-    for path in paths {
+    for (file, path) in paths.iter().enumerate() {
         let mut rows = rows(path)?;
         let name = provenance::named(path);
         for row in rows.by_ref() {
-            take(&row.map_err(Failure::failed)?).map_err(|error| cannot_sort(&error))?;
+            take(file, &row.map_err(Failure::failed)?).map_err(|error| cannot_sort(&error))?;
         }
         lacking.extend(Column::ALL.into_iter().filter(|column| !rows.has(*column)));
         if let Some(words) = provenance::end(&rows) {

@@ -278,6 +278,48 @@ fn a_file_without_rows_is_not_that_of_another_scan() {
     assert!(ended.code == Some(1) && ended.stderr.contains(words), "{}", ended.stderr);
 }
 
+/// A server that refuses the second scan of its side, of which there is no row.
+#[test]
+fn what_refused_a_later_scan_of_its_side_does_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let peer = fake(13);
+    swept(folder, "127.79.41.13 -p 2525=smtp -o first.csv");
+    peer.join().unwrap();
+    swept(folder, "127.79.41.13 -p 2525=smtp -o later.csv");
+    // As of another day.
+    let path = folder.join("later.csv.manifest.json");
+    let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for (key, time) in [("began", "2099-11-22T05:00:00Z"), ("ended", "2099-11-22T05:01:00Z")] {
+        manifest[key] = time.into();
+    }
+    fs::write(&path, manifest.to_string()).unwrap();
+    fs::write(folder.join("inventory.csv"), "ip,port\n127.79.41.13,2525\n").unwrap();
+    let left_out =
+        |side: &str| format!("{side}: 1 rows are of endpoints that refused a later scan, and are left out\n");
+    for (words, side, told) in [
+        ("--old first.csv --new first.csv later.csv", "NEW", "1 rows before, 1 now: 0 unchanged, 1 vanished\n"),
+        ("--old later.csv first.csv --new first.csv", "OLD", "1 rows before, 1 now: 0 unchanged, 1 appeared\n"),
+        (
+            "--expect inventory.csv first.csv later.csv",
+            "results",
+            "1 expected, 1 rows: 0 as they should be, 1 missing\n",
+        ),
+    ] {
+        let ended = diff(folder, words);
+        assert_eq!((ended.code, ended.stderr), (Some(5), left_out(side)), "{words}");
+        assert!(ended.stdout.starts_with(told), "{words}: {}", ended.stdout);
+    }
+    // Where packets may have been lost it is not proved.
+    manifest["ports"]["2525"] = serde_json::json!({"timeout": 1});
+    fs::write(&path, manifest.to_string()).unwrap();
+    let ended = diff(folder, "--old first.csv --new first.csv later.csv");
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    let words = "NEW: 1 rows count of endpoints that a later scan asked as well and has no row of, as 127.79.41.13:2525: that \
+        does not prove that they refused\n";
+    assert_eq!(ended.stderr, words);
+}
+
 #[test]
 fn what_should_be_there_is_held_against_what_is() {
     let folder = tempfile::tempdir().unwrap();

@@ -2,15 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use super::later::Since;
+use super::sighting::{Sighting, micros};
 use crate::inventory::key::Identity;
 use crate::manifest::scope::{Asking, Reach, Whereabouts};
 use crate::manifest::{Manifest, Settings};
 use crate::output::Column;
 
+/// In microseconds.
+const SECOND: u64 = 1_000_000;
+
 /// What the scans of one side covered.
 #[derive(Debug, Default)]
 pub struct Coverage {
     scans: Vec<Scan>,
+    /// Of each file, in the order in which they came, which of the scans it is of, where that is known.
+    files: Vec<Option<usize>>,
     /// Why nothing is known of the rest, where there is a file that says nothing.
     untold: Option<String>,
     /// Columns that rows of some file do not have, where columns were chosen.
@@ -20,6 +27,9 @@ pub struct Coverage {
 #[derive(Debug)]
 struct Scan {
     reach: Reach,
+    /// When, in microseconds since 1970: its first run, and its last.
+    began: Option<u64>,
+    ended: Option<u64>,
     /// Whether it asked the mail exchanges of a domain.
     has_exchanges: bool,
     ports: BTreeMap<u16, BTreeMap<String, u64>>,
@@ -50,10 +60,9 @@ impl Coverage {
     /// # Errors
     /// What of it cannot be read.
     pub fn add(&mut self, manifest: &Manifest) -> Result<(), String> {
-        if !manifest.columns.is_empty() {
-            let is_there = |column: &Column| manifest.columns.iter().any(|name| name == column.as_str());
-            self.lacking.extend(Column::ALL.into_iter().filter(|column| !is_there(column)));
-        }
+        let is_there = |column: Column| manifest.columns.iter().any(|name| name == column.as_str());
+        let lacks = |column: Column| !manifest.columns.is_empty() && !is_there(column);
+        self.lacking.extend(Column::ALL.into_iter().filter(|column| lacks(*column)));
         let Some(scope) = &manifest.scope else {
             self.add_untold("its manifest is of an earlier hailer, and does not tell what was asked");
             return Ok(());
@@ -61,8 +70,13 @@ impl Coverage {
         let shards = manifest.shards().map_err(|error| error.to_string())?;
         let reach = Reach::new(scope, manifest.seed, &shards)?;
         let Settings { depth, depths_before, wordlists_sha256, wordlists_before, roots, .. } = &manifest.configuration;
+        // Without these nobody can tell of which endpoints it has rows.
+        let tells_places = ![Column::Ip, Column::Port].into_iter().any(lacks);
         let all = |before: &[String], last: &String| before.iter().chain([last]).cloned().collect();
+        self.files.push(Some(self.scans.len()));
         self.scans.push(Scan {
+            began: micros(&manifest.began).filter(|_| tells_places),
+            ended: micros(&manifest.ended),
             has_exchanges: reach.has_exchanges(),
             reach,
             ports: manifest.ports.clone(),
@@ -76,6 +90,7 @@ impl Coverage {
     /// Knows that there is a file that says nothing of what was probed, and why.
     pub fn add_untold(&mut self, why: &str) {
         self.untold.get_or_insert_with(|| why.to_owned());
+        self.files.push(None);
     }
 
     /// Columns that rows of some file do not have.
@@ -141,6 +156,47 @@ impl Coverage {
         };
         Verdict::NotProbed(words.to_owned())
     }
+}
+
+impl Coverage {
+    /// Whether a scan began after all that some other file of its side tells of may have been done.
+    pub(super) fn has_later_scans(&self) -> bool {
+        let is_later = |later: &Scan| {
+            self.files.iter().any(|file| match file {
+                Some(scan) => is_before(self.scans[*scan].ended, later),
+                None => later.began.is_some(),
+            })
+        };
+        self.scans.iter().any(is_later)
+    }
+
+    /// What later scans say of a row; these are the files that have rows of its address and port.
+    pub(super) fn since(&self, row: &Sighting, files: &[usize]) -> Since {
+        let Identity { ip: Some(ip), port, ref name, ref domain } = row.identity else { return Since::Nothing };
+        let Some(own) = row.file().and_then(|file| self.files.get(file)) else { return Since::Nothing };
+        // What is not known of a scan its rows tell.
+        let done = own.map_or_else(|| row.micros(), |own| self.scans[own].ended);
+        let has_rows = |scan: usize| files.iter().any(|file| self.files.get(*file) == Some(&Some(scan)));
+        let others = self.scans.iter().enumerate().filter(|(number, _)| !has_rows(*number));
+        let later = others.map(|(_, scan)| scan).filter(|scan| is_before(done, scan));
+        let by_address = Whereabouts { name: None, domain: None, ip: Some(ip), port };
+        let at = Whereabouts { name: name.as_deref(), domain: domain.as_deref(), ..by_address };
+        let since = later.map(|scan| {
+            if scan.reach.asks(by_address) == Asking::Asked && scan.is_heard(port) {
+                Since::Refused
+            } else if scan.reach.asks(at) == Asking::Asked {
+                Since::Doubtful
+            } else {
+                Since::Nothing
+            }
+        });
+        since.max().unwrap_or(Since::Nothing)
+    }
+}
+
+/// Whether that was done before a scan began: by a second at least, since some write no fractions of one.
+fn is_before(done: Option<u64>, scan: &Scan) -> bool {
+    done.zip(scan.began).is_some_and(|(done, began)| done.saturating_add(SECOND) <= began)
 }
 
 impl Scan {

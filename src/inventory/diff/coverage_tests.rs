@@ -1,10 +1,11 @@
 //! What several scans of one side prove together.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::tests::{compared, manifest, row};
 use super::*;
 use crate::Family;
+use crate::inventory::Rows;
 use crate::manifest::Manifest;
 
 fn covering(manifests: &[Manifest]) -> Coverage {
@@ -56,4 +57,162 @@ fn the_dot_of_a_single_label_is_of_the_name() {
     let both = dotted + &row(&json!({"name": "localhost"}));
     let (changes, summary) = compared(&both, &both, [&coverage; 2], Choice::default());
     assert_eq!((changes.len(), summary.superseded, summary.unchanged), (0, [0, 0], 2));
+}
+
+/// A scan of these hosts at port 25, which began and ended in these minutes, and counted so much.
+fn scan(hosts: &[&str], [began, ended]: [&str; 2], counts: &Value) -> Manifest {
+    let mut manifest = manifest(hosts, counts, Family::Any);
+    [manifest.began, manifest.ended] = [began, ended].map(at);
+    manifest
+}
+
+fn at(minute: &str) -> String {
+    format!("2026-11-21T03:{minute}Z")
+}
+
+/// What differs from one row to files of one side, each with what covers it; and what the later scans said.
+fn since(old: &str, files: &[(Option<&Manifest>, &str)]) -> (Vec<String>, Outdated) {
+    let mut covered = Coverage::default();
+    let mut diff = Diff::new(Choice::default());
+    let whole = covering(&[of(&["192.0.2.0/24", "a.example"])]);
+    Rows::new("old", old.as_bytes()).unwrap().for_each(|row| diff.take_of(Side::Old, 0, &row.unwrap()).unwrap());
+    for (file, (manifest, rows)) in files.iter().enumerate() {
+        match manifest {
+            Some(manifest) => covered.add(manifest).unwrap(),
+            None => covered.add_untold("there is no manifest beside it"),
+        }
+        let rows = Rows::new("new", rows.as_bytes()).unwrap();
+        rows.for_each(|row| diff.take_of(Side::New, file, &row.unwrap()).unwrap());
+    }
+    let changes = diff.finish(&whole, &covered).unwrap();
+    let [_, outdated] = changes.summary().outdated.clone();
+    let told = changes.map(Result::unwrap);
+    let told = told.map(|it| format!("{} {}", it.kind.as_str(), it.detail.clone().unwrap_or_default()));
+    (told.collect(), outdated)
+}
+
+#[test]
+fn what_refused_a_later_scan_of_its_side_is_gone() {
+    let all = &["192.0.2.0/24"][..];
+    let (quiet, loud) = (json!({"refused": 9}), json!({"timeout": 1}));
+    let first = scan(all, ["00:00", "10:00"], &quiet);
+    let greets = |minute: &str, more: &Value| {
+        let mut cells = json!({"time": at(minute)});
+        cells.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        row(&cells)
+    };
+    let (bare, named) = (greets("05:00", &json!({})), greets("05:00", &json!({"name": "a.example"})));
+    let later = |hosts: &[&str], counts: &Value| scan(hosts, ["20:00", "30:00"], counts);
+    let shard = |shard: &str, times: [&str; 2]| Manifest { shard: shard.to_owned(), ..scan(all, times, &quiet) };
+    let (refused, doubtful) = (vec!["vanished refused".to_owned()], Vec::new());
+    let table = [
+        // What proves it.
+        (&bare, vec![(Some(first.clone()), bare.clone()), (Some(later(all, &quiet)), String::new())], &refused, [1, 0]),
+        (&bare, vec![(Some(later(all, &quiet)), String::new()), (Some(first.clone()), bare.clone())], &refused, [1, 0]),
+        (
+            &named,
+            vec![(Some(first.clone()), named.clone()), (Some(later(all, &quiet)), String::new())],
+            &refused,
+            [1, 0],
+        ),
+        (&bare, vec![(None, bare.clone()), (Some(later(all, &quiet)), String::new())], &refused, [1, 0]),
+        // What does not: timeouts, a name, which may lead elsewhere by then.
+        (&bare, vec![(Some(first.clone()), bare.clone()), (Some(later(all, &loud)), String::new())], &doubtful, [0, 1]),
+        (
+            &named,
+            vec![(Some(first.clone()), named.clone()), (Some(later(&["a.example"], &quiet)), String::new())],
+            &doubtful,
+            [0, 1],
+        ),
+        // Others were asked; at the same time; earlier; nothing is known of when.
+        (
+            &bare,
+            vec![(Some(first.clone()), bare.clone()), (Some(later(&["198.51.100.0/24"], &quiet)), String::new())],
+            &doubtful,
+            [0, 0],
+        ),
+        (
+            &bare,
+            vec![(Some(first.clone()), bare.clone()), (Some(scan(all, ["09:00", "30:00"], &quiet)), String::new())],
+            &doubtful,
+            [0, 0],
+        ),
+        (
+            &bare,
+            vec![(Some(first.clone()), String::new()), (Some(later(all, &quiet)), bare.clone())],
+            &doubtful,
+            [0, 0],
+        ),
+        (
+            &bare,
+            vec![(None, greets("25:00", &json!({}))), (Some(later(all, &quiet)), String::new())],
+            &doubtful,
+            [0, 0],
+        ),
+        (
+            &bare,
+            vec![(None, row(&json!({"time": null}))), (Some(later(all, &quiet)), String::new())],
+            &doubtful,
+            [0, 0],
+        ),
+        // It has a row: by another name; of what this machine could not do; with a clock that was set back meanwhile.
+        (
+            &named,
+            vec![(Some(first.clone()), named.clone()), (Some(later(all, &quiet)), bare.clone())],
+            &doubtful,
+            [0, 0],
+        ),
+        (
+            &bare,
+            vec![
+                (Some(first.clone()), bare.clone()),
+                (Some(later(all, &quiet)), greets("25:00", &json!({"outcome": "local_error"}))),
+            ],
+            &doubtful,
+            [0, 0],
+        ),
+        (
+            &bare,
+            vec![(Some(first.clone()), String::new()), (Some(later(all, &quiet)), greets("01:00", &json!({})))],
+            &doubtful,
+            [0, 0],
+        ),
+        // Of one scan in two formats, and of shards of one, one after the other.
+        (&bare, vec![(Some(first.clone()), bare.clone()), (Some(first.clone()), bare.clone())], &doubtful, [0, 0]),
+    ];
+    for (old, files, told, [refused, doubtful]) in table {
+        let files: Vec<_> = files.iter().map(|(manifest, rows)| (manifest.as_ref(), rows.as_str())).collect();
+        let (changes, outdated) = since(old, &files);
+        assert_eq!((&changes, [outdated.refused, outdated.doubtful]), (told, [refused, doubtful]), "{files:?}");
+        assert_eq!(outdated.example.as_deref(), (doubtful > 0).then_some("192.0.2.1:25"));
+    }
+    // Shards of one scan, one after the other: whichever has it, the others did not ask it. The same shard again did.
+    let shards = [("1/3", ["00:00", "10:00"]), ("2/3", ["20:00", "30:00"]), ("3/3", ["40:00", "50:00"])];
+    for host in 1..40 {
+        let row = greets("05:00", &json!({"ip": format!("192.0.2.{host}")}));
+        let manifests = shards.map(|(number, times)| shard(number, times));
+        let asks =
+            |manifest: &Manifest| told(&row, "", [&Coverage::default(), &covering(std::slice::from_ref(manifest))]);
+        let own = manifests.iter().position(|manifest| asks(manifest) == ["vanished refused"]);
+        let Some(own) = own else { continue };
+        let files = |extra: Option<&'static str>| {
+            let mut files: Vec<_> = manifests
+                .iter()
+                .enumerate()
+                .map(|(at, it)| (it.clone(), if at == own { row.clone() } else { String::new() }))
+                .collect();
+            files.extend(extra.map(|minute| (shard(shards[own].0, [minute, "59:59"]), String::new())));
+            files
+        };
+        for (extra, kinds) in [(None, 0), (Some("55:00"), 1)] {
+            let files = files(extra);
+            let files: Vec<_> = files.iter().map(|(manifest, rows)| (Some(manifest), rows.as_str())).collect();
+            let (changes, outdated) = since(&row, &files);
+            assert_eq!(
+                (changes.len(), outdated.refused),
+                (kinds, u64::try_from(kinds).unwrap()),
+                "{host}: {changes:?}"
+            );
+        }
+    }
 }

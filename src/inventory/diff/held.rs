@@ -8,7 +8,7 @@ use super::expect::{Expectations, Fate, Line};
 use super::join::change;
 use super::lasting::{hash_of_cell, lasting_verdict, without_port};
 use super::lines::Index;
-use super::sighting::{Keep, Sighting};
+use super::sighting::{Keep, Origin, Sighting};
 use super::stream::Stream;
 use super::unasked::{is_unasked, told};
 use super::why::{Told, Why, weighed};
@@ -49,8 +49,20 @@ impl Expecting {
     /// # Errors
     /// Where the temporary file cannot be made or written.
     pub fn take(&mut self, row: &Row) -> io::Result<()> {
+        self.take_in(row, None)
+    }
+
+    /// Takes a row of the file before which so many come, as coverage was told of them.
+    ///
+    /// # Errors
+    /// As of [`Self::take`].
+    pub fn take_of(&mut self, file: usize, row: &Row) -> io::Result<()> {
+        self.take_in(row, Some(file))
+    }
+
+    fn take_in(&mut self, row: &Row, file: Option<usize>) -> io::Result<()> {
         self.record.clear();
-        Sighting::of(row, self.rows, Keep::All).push(&mut self.record);
+        Sighting::of(row, Origin { file, number: self.rows }, Keep::All).push(&mut self.record);
         self.rows += 1;
         self.sorter.push(&self.record)
     }
@@ -66,7 +78,8 @@ impl Expecting {
         let depths = coverage.depths();
         let asked_all = !depths.is_empty() && depths.iter().all(|depth| *depth == Depth::Tls.as_str());
         let mut holding = Holding { coverage, asked_all, index: Index::of(&lines), lines, gathered };
-        let (mut stream, mut rest, mut record) = (Stream::new(self.sorter)?, Sorter::new(&limits()), self.record);
+        let mut stream = Stream::new(self.sorter, coverage)?;
+        let (mut rest, mut record) = (Sorter::new(&limits()), self.record);
         while stream.identity().is_some() {
             let sighting = stream.sighting()?;
             stream.advance()?;
@@ -76,7 +89,11 @@ impl Expecting {
                 rest.push(&record)?;
             }
         }
-        let mut rest = Stream::new(rest)?;
+        let [_, outdated] = &mut holding.gathered.summary.outdated;
+        outdated.clone_from(stream.outdated());
+        // They went through once.
+        let nothing = Coverage::default();
+        let mut rest = Stream::new(rest, &nothing)?;
         while rest.identity().is_some() {
             holding.take_rest(&rest.sighting()?)?;
             rest.advance()?;

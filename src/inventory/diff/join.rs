@@ -75,8 +75,8 @@ impl<'a> Join<'a> {
 
     /// Matches what has the same address, port and name.
     pub(super) fn exact(&mut self, old: Sorter, new: Sorter) -> io::Result<()> {
-        let mut old = Stream::new(old)?;
-        let mut new = Stream::new(new)?;
+        let [of_old, of_new] = self.coverage;
+        let (mut old, mut new) = (Stream::new(old, of_old)?, Stream::new(new, of_new)?);
         loop {
             let (one, other) = (old.identity(), new.identity());
             let Some(next) = [one, other].into_iter().flatten().min() else { break };
@@ -108,6 +108,7 @@ impl<'a> Join<'a> {
         }
         self.end_place()?;
         self.gathered.summary.superseded = [old.superseded, new.superseded];
+        self.gathered.summary.outdated = [old.outdated(), new.outdated()].map(Clone::clone);
         Ok(())
     }
 

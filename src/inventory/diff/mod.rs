@@ -29,6 +29,7 @@ mod findings;
 mod held;
 mod join;
 mod lasting;
+mod later;
 mod lines;
 mod outline;
 mod sighting;
@@ -45,7 +46,7 @@ use std::io;
 
 use self::common::{Common, depth_shown};
 use self::join::Join;
-use self::sighting::{Keep, Sighting};
+use self::sighting::{Keep, Origin, Sighting};
 use super::key::push_place;
 use super::limits;
 use super::row::Row;
@@ -60,6 +61,7 @@ pub use self::common::are_alike;
 pub use self::coverage::Coverage;
 pub use self::expect::{ExpectError, Expectations};
 pub use self::held::Expecting;
+pub use self::later::Outdated;
 pub use self::outline::{About, Outline, Source};
 pub use self::write::{ChangeWriter, Csv, Ndjson};
 
@@ -108,6 +110,8 @@ pub struct Summary {
     pub rows: [u64; 2],
     /// Rows of these that were left out, since a later one is of the same endpoint.
     pub superseded: [u64; 2],
+    /// Rows of these that a later scan of their side asked again, and has no row of.
+    pub outdated: [Outdated; 2],
     /// Endpoints that answered on both sides, and in which nothing differs.
     pub unchanged: u64,
     /// How many rows were not asked for what should be in a column.
@@ -188,6 +192,19 @@ impl Diff {
     /// # Errors
     /// Where the temporary file cannot be made or written.
     pub fn take(&mut self, side: Side, row: &Row) -> io::Result<()> {
+        self.take_in(side, row, None)
+    }
+
+    /// Takes a row of the file of one side before which so many come, as its coverage was told of them: by that rows are known
+    /// of which a later scan proves that they are of the past.
+    ///
+    /// # Errors
+    /// As of [`Self::take`].
+    pub fn take_of(&mut self, side: Side, file: usize, row: &Row) -> io::Result<()> {
+        self.take_in(side, row, Some(file))
+    }
+
+    fn take_in(&mut self, side: Side, row: &Row, file: Option<usize>) -> io::Result<()> {
         let [old, new] = &mut self.sides;
         let [old_rows, new_rows] = &mut self.summary.rows;
         let [old_depth, new_depth] = &mut self.depths;
@@ -196,7 +213,7 @@ impl Diff {
             Side::New => (new, new_rows, new_depth),
         };
         self.record.clear();
-        let sighting = Sighting::of(row, *rows, Keep::Lasting);
+        let sighting = Sighting::of(row, Origin { file, number: *rows }, Keep::Lasting);
         sighting.push(&mut self.record);
         *depth = depth_shown(&sighting).max(*depth);
         *rows += 1;

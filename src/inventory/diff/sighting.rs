@@ -23,21 +23,39 @@ pub(super) struct Sighting {
     texts: Vec<(Item, String)>,
 }
 
-/// Bytes that sort: whether it says anything of the endpoint, then when, then how many rows came before it on its side.
+/// Bytes that sort: whether it says anything of the endpoint, then when, then of which file it is, then how many rows came
+/// before it on its side.
 pub(super) type Rank = [u8; RANK];
 
 /// How long a [`Rank`] is.
-pub(super) const RANK: usize = 1 + 8 + 8;
+pub(super) const RANK: usize = 1 + 8 + 4 + 8;
 
-fn rank(row: &Row, number: u64) -> Rank {
+/// Where a row is from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    /// How many files of its side come before its own, where that is known.
+    pub(super) file: Option<usize>,
+    /// How many rows of its side come before it.
+    pub(super) number: u64,
+}
+
+fn rank(row: &Row, origin: Origin) -> Rank {
     // What this machine could not do takes the place of nothing that it did.
     let is_verdict = row.outcome() != Some(Outcome::LocalError);
-    let time = row.text(Column::Time).and_then(|text| OffsetDateTime::parse(&text, &Rfc3339).ok());
-    let micros = time.and_then(|time| u64::try_from(time.unix_timestamp_nanos() / 1000).ok()).unwrap_or_default();
+    let micros = row.text(Column::Time).and_then(|text| micros(&text)).unwrap_or_default();
+    // Of more files than that nobody tells which they are.
+    let file = origin.file.and_then(|file| u32::try_from(file).ok()?.checked_add(1)).unwrap_or_default();
     let mut rank = [u8::from(is_verdict); RANK];
     rank[1..9].copy_from_slice(&micros.to_be_bytes());
-    rank[9..].copy_from_slice(&number.to_be_bytes());
+    rank[9..13].copy_from_slice(&file.to_be_bytes());
+    rank[13..].copy_from_slice(&origin.number.to_be_bytes());
     rank
+}
+
+/// A time as RFC 3339 has it, in microseconds since 1970.
+pub(super) fn micros(text: &str) -> Option<u64> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    u64::try_from(time.unix_timestamp_nanos() / 1000).ok()
 }
 
 /// What of a row is kept.
@@ -120,7 +138,7 @@ const fn is_fleeting(column: Column) -> bool {
 }
 
 impl Sighting {
-    pub(super) fn of(row: &Row, number: u64, keep: Keep) -> Self {
+    pub(super) fn of(row: &Row, origin: Origin, keep: Keep) -> Self {
         let mut texts = Vec::with_capacity(24);
         for column in Column::ALL.into_iter().filter(|column| keep == Keep::All || !is_fleeting(*column)) {
             let Some(text) = row.text(column) else { continue };
@@ -148,7 +166,7 @@ impl Sighting {
                 texts.push((item, list.join("\n")));
             }
         }
-        Self { identity: Identity::of(row), rank: rank(row, number), texts }
+        Self { identity: Identity::of(row), rank: rank(row, origin), texts }
     }
 
     pub(super) fn get(&self, item: impl Into<Item>) -> Option<&str> {
@@ -172,6 +190,18 @@ impl Sighting {
     /// Whether a connection stood.
     pub(super) fn stands(&self) -> bool {
         self.outcome().is_some_and(Outcome::is_connected)
+    }
+
+    /// How many files of its side come before its own, where that is known.
+    pub(super) fn file(&self) -> Option<usize> {
+        let [_, _, _, _, _, _, _, _, _, file @ .., _, _, _, _, _, _, _, _] = self.rank;
+        usize::try_from(u32::from_be_bytes(file)).ok()?.checked_sub(1)
+    }
+
+    /// When it was, in microseconds since 1970, where that is known.
+    pub(super) fn micros(&self) -> Option<u64> {
+        let (_, mut rest) = self.rank.split_first()?;
+        take_array(&mut rest).map(u64::from_be_bytes).filter(|micros| *micros > 0)
     }
 
     /// Keeps of what it says only some.

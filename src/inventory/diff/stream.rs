@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::coverage::Coverage;
+use super::later::{Outdated, Sieve};
 use super::sighting::{RANK, Sighting};
 use super::{MOST_ALIKE, Side};
 use crate::inventory::key::take_array;
@@ -12,8 +14,8 @@ use crate::target::sort::{Merge, Sorter};
 pub(super) const PLACE: usize = 1 + 16 + 2;
 
 /// The rows of one side in order, of each endpoint the latest.
-pub(super) struct Stream {
-    merge: Merge,
+pub(super) struct Stream<'a> {
+    rows: Sieve<'a>,
     /// The row; empty at the end.
     current: Vec<u8>,
     next: Vec<u8>,
@@ -21,11 +23,12 @@ pub(super) struct Stream {
     pub(super) superseded: u64,
 }
 
-impl Stream {
-    pub(super) fn new(sorter: Sorter) -> io::Result<Self> {
-        let mut stream =
-            Self { merge: sorter.merge()?, current: Vec::new(), next: Vec::new(), has_next: false, superseded: 0 };
-        stream.has_next = stream.merge.next(&mut stream.next)?;
+impl<'a> Stream<'a> {
+    /// The rows of a side that is covered so.
+    pub(super) fn new(sorter: Sorter, coverage: &'a Coverage) -> io::Result<Self> {
+        let rows = Sieve::new(sorter, coverage)?;
+        let mut stream = Self { rows, current: Vec::new(), next: Vec::new(), has_next: false, superseded: 0 };
+        stream.has_next = stream.rows.next(&mut stream.next)?;
         stream.advance()?;
         Ok(stream)
     }
@@ -55,9 +58,14 @@ impl Stream {
                 self.superseded += 1;
             }
             std::mem::swap(&mut self.current, &mut self.next);
-            self.has_next = self.merge.next(&mut self.next)?;
+            self.has_next = self.rows.next(&mut self.next)?;
         }
         Ok(())
+    }
+
+    /// What later scans of the side say of those that have passed.
+    pub(super) fn outdated(&self) -> &Outdated {
+        &self.rows.outdated
     }
 }
 
