@@ -128,6 +128,42 @@ fn what_others_make_of_the_same_is_no_difference() {
     }
 }
 
+/// Of one pool: a server is the same where more questions, or other wordlists, told more of it.
+#[test]
+fn what_more_questions_tell_of_a_pool_is_no_difference() {
+    let server = |digit: &str, more: &Value| {
+        let mut server = json!({"count": 2, "code": 220, "banner_hash": digit.repeat(64), "hostname": digit});
+        server.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server
+    };
+    let pool = |servers: &[Value]| row(&json!({"variants": servers}));
+    let (one, other) = (server("1", &json!({})), server("2", &json!({})));
+    let asked = json!({"cert_sha256": "7".repeat(64), "version": "4.96"});
+    let less = pool(&[one.clone(), other.clone()]);
+    let more = pool(&[server("1", &asked), server("2", &asked)]);
+    let listed = pool(&[one.clone(), server("2", &json!({"software": "CorpFTP"}))]);
+    let stranger = pool(&[server("1", &asked), server("3", &asked)]);
+    let [greeting, tls] = ["greeting", "tls"].map(at_depth);
+    let mut manifest = manifest(&["192.0.2.0/24"], &json!({"refused": 9}), Family::Any);
+    manifest.configuration.wordlists_sha256 = "bb".to_owned();
+    let mut corp = Coverage::default();
+    corp.add(&manifest).unwrap();
+    let table = [
+        (&less, &more, [&greeting, &tls], 0),
+        (&more, &less, [&tls, &greeting], 0),
+        (&less, &more, [&tls, &tls], 1),
+        (&less, &stranger, [&greeting, &tls], 1),
+        (&less, &listed, [&greeting, &corp], 0),
+        (&less, &listed, [&greeting, &greeting], 1),
+    ];
+    for (old, new, coverages, count) in table {
+        let (changes, _) = compared(old, new, coverages, Choice::default());
+        assert_eq!(changes.len(), count, "{old} {new} {changes:?}");
+    }
+    let (changes, _) = compared(&less, &stranger, [&greeting, &tls], Choice::default());
+    assert!(told(&changes)[0].contains("variants 220 2 "), "{changes:?}");
+}
+
 #[test]
 fn a_domain_whose_exchanges_are_not_known_is_not_gone() {
     let exchange = row(&json!({"name": "mx1.test", "detail": "MX 10 of ex.test"}));

@@ -14,7 +14,7 @@ use super::change::{FieldChange, What};
 use super::common::Alike;
 use super::findings;
 use super::lasting::{authority, last_line, lasting_verdict, lasting_words};
-use super::sighting::{HASH_DIGITS, Item, Sighting};
+use super::sighting::{HASH_DIGITS, Item, Sighting, Variant};
 use super::version;
 use crate::classify::banner_hash;
 use crate::inventory::key::without_exchange;
@@ -182,16 +182,33 @@ impl<'a> Pair<'a> {
         match (old.is_empty(), new.is_empty()) {
             // CSV tells that it is a pool, and not of which servers.
             (true, true) => [self.old, self.new].iter().any(|it| it.extra(Item::Codes).contains(&OF_A_POOL.as_str())),
-            (false, false) if old == new => true,
             (false, false) => {
-                let texts = [without(&old, &new), without(&new, &old)];
-                self.push("variants", texts, What::Other, Severity::Low);
+                let others = |list: &[&str], other: &[&str]| {
+                    let is_other = |one: &&&str| !other.iter().any(|it| self.is_same_server(one, it));
+                    Some(list.iter().filter(is_other).copied().collect::<Vec<_>>().join("; "))
+                        .filter(|it| !it.is_empty())
+                };
+                let texts = [others(&old, &new), others(&new, &old)];
+                if texts != [None, None] {
+                    self.push("variants", texts, What::Other, Severity::Low);
+                }
                 true
             }
             // One that was asked once is one of the pool, or another server.
             (false, true) => is_of(&old, self.new),
             (true, false) => is_of(&new, self.old),
         }
+    }
+
+    /// Whether two of a pool are the same server: where one side was asked more, or was named by other wordlists, as far as
+    /// both would say so.
+    fn is_same_server(&self, old: &str, new: &str) -> bool {
+        let [old, new] = [old, new].map(Variant::of);
+        let Alike { depth, wordlists, .. } = self.alike;
+        let is_alike = |one: &str, other: &str| one == other || !depth && (one == "-" || other == "-");
+        old.greeting == new.greeting
+            && is_alike(old.certificate, new.certificate)
+            && (!wordlists || old.names.iter().zip(new.names).all(|(one, other)| is_alike(one, other)))
     }
 
     fn banner(&mut self) {
@@ -389,9 +406,8 @@ fn is_of(variants: &[&str], one: &Sighting) -> bool {
     let short = |column| one.get(column).and_then(|hash: &str| hash.get(..HASH_DIGITS));
     let (hash, certificate) = (short(Column::BannerHash), short(Column::CertSha256));
     variants.iter().any(|variant| {
-        let mut words = variant.rsplit(' ');
-        let (theirs, banner) = (words.next(), words.next());
-        banner == hash && (theirs == certificate || theirs == Some("-") || certificate.is_none())
+        let Variant { greeting: [_, banner], certificate: theirs, .. } = Variant::of(variant);
+        Some(banner) == hash && (Some(theirs) == certificate || theirs == "-" || certificate.is_none())
     })
 }
 

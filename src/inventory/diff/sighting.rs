@@ -274,6 +274,23 @@ fn variants(json: &str) -> Vec<String> {
     variants.into_iter().map(shown).collect()
 }
 
+/// What an item of [`Item::Variants`] says of a server; `-` where it says nothing.
+pub(super) struct Variant<'a> {
+    /// Its code, and the hash of its words.
+    pub(super) greeting: [&'a str; 2],
+    /// Its host name, software and version.
+    pub(super) names: [&'a str; 3],
+    pub(super) certificate: &'a str,
+}
+
+impl<'a> Variant<'a> {
+    pub(super) fn of(item: &'a str) -> Self {
+        let mut words = item.split(' ');
+        let [code, hostname, software, version, hash, certificate] = [(); 6].map(|()| words.next().unwrap_or("-"));
+        Self { greeting: [code, hash], names: [hostname, software, version], certificate }
+    }
+}
+
 /// Enough to tell servers apart.
 pub(super) const HASH_DIGITS: usize = 16;
 
