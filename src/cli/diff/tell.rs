@@ -38,7 +38,7 @@ impl Lines {
             Some(format!("{} {severity}", HumanCount(*count)))
         });
         let weights = weights.collect::<Vec<_>>().join(", ");
-        let words = kind.about();
+        let words = kind.about(self.is_of_expectations);
         writeln!(self.out)?;
         writeln!(
             self.out,

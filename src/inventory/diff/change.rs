@@ -66,9 +66,13 @@ words! {
 }
 
 impl Kind {
-    /// What it means, in a few words.
-    pub const fn about(self) -> &'static str {
+    /// What it means, in a few words; `is_of_expectations` where it is told of what should be there.
+    pub const fn about(self, is_of_expectations: bool) -> &'static str {
         match self {
+            Self::NotAnswered if is_of_expectations => {
+                "should be there; it was probed, and nothing came back, which may be loss"
+            }
+            Self::NotScanned if is_of_expectations => "should be there; nothing says that it was probed",
             Self::Missing => "should be there, and is not",
             Self::Unexpected => "is there, and is not expected",
             Self::Differs => "is not as it should be",
@@ -285,6 +289,14 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of what should be there nobody says that it answered before.
+    #[test]
+    fn words_are_of_what_is_compared() {
+        for kind in [Kind::Missing, Kind::Unexpected, Kind::Differs, Kind::NotAnswered, Kind::NotScanned] {
+            assert!(!kind.about(true).contains("before"), "{kind:?}");
+        }
+    }
 
     #[test]
     fn words_are_those_of_json() {

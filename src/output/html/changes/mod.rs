@@ -128,7 +128,8 @@ fn push_masthead(html: &mut String, look: &Look, outline: &Outline, kept: &Kept)
 
 /// What the script must know besides rows.
 fn meta(about: &About, kept: &Kept) -> Value {
-    let kinds: BTreeMap<_, _> = Kind::ALL.iter().map(|kind| (kind.as_str(), kind.about())).collect();
+    let kinds: BTreeMap<_, _> =
+        Kind::ALL.iter().map(|kind| (kind.as_str(), kind.about(about.is_of_expectations))).collect();
     json!({ "columns": COLUMNS, "rows": kept.len(), "kinds": kinds, "sides": about.sides() })
 }
 

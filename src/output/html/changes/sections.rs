@@ -42,7 +42,7 @@ pub(super) fn headline(out: &mut String, outline: &Outline) {
         [Kind::Appeared, Kind::Vanished]
     };
     for kind in kinds {
-        card(out, "", kind.as_str(), of(kind), kind.about());
+        card(out, "", kind.as_str(), of(kind), kind.about(outline.about.is_of_expectations));
     }
     let same = if outline.about.is_of_expectations { "as they should be" } else { "unchanged" };
     card(out, "", same, outline.summary.unchanged, "in all that is compared");
