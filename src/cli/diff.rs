@@ -1,5 +1,6 @@
 //! `hailer diff`: what differs between two results, or between results and what should be there.
 
+mod notes;
 mod output;
 mod tell;
 
@@ -9,13 +10,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use hailer::inventory::Row;
 use hailer::inventory::diff::{
-    About, ChangeWriter, Changes, Choice, Coverage, Diff, Expectations, Kind, MORE_FIELDS, Outdated, Side, Source,
-    are_alike,
+    About, ChangeWriter, Changes, Choice, Coverage, Diff, Expectations, Kind, MORE_FIELDS, Side, Source, are_alike,
 };
 use hailer::output::escape::escape;
 use hailer::output::{Column, Format};
-use indicatif::HumanCount;
 
+use self::notes::left_out;
 use self::output::{Begun, Output};
 use self::tell::Lines;
 use super::fresh::{is_stdout, is_stream};
@@ -156,14 +156,8 @@ fn between(old: &[PathBuf], new: &[PathBuf], choice: Choice, about: &mut About) 
     }
     let depths = depths(&diff, [&old_coverage, &new_coverage]);
     let changes = diff.finish(&old_coverage, &new_coverage).map_err(|error| cannot_sort(&error))?;
-    for (side, count) in ["OLD", "NEW"].into_iter().zip(changes.summary().superseded) {
-        if count > 0 {
-            let count = HumanCount(count);
-            note(about, &format!("{side}: {count} rows are of endpoints that have a later row, and are left out"));
-        }
-    }
-    for (side, of_side) in ["OLD", "NEW"].into_iter().zip(&changes.summary().outdated) {
-        outdated(side, of_side).iter().for_each(|words| note(about, words));
+    for words in ["OLD", "NEW"].into_iter().enumerate().flat_map(|(at, side)| left_out(side, at, changes.summary())) {
+        note(about, &words);
     }
     for words in depths.into_iter().chain(others(&old_coverage, &new_coverage)) {
         note(about, &words);
@@ -229,25 +223,8 @@ fn against(expected: &Path, results: &[PathBuf], choice: Choice, about: &mut Abo
     if !unasked.is_empty() {
         note(about, &format!("not compared where it was not asked: {}", unasked.join(", ")));
     }
-    outdated("results", &changes.summary().outdated[1]).iter().for_each(|words| note(about, words));
+    left_out("results", 1, changes.summary()).iter().for_each(|words| note(about, words));
     Ok(changes)
-}
-
-/// What later scans of a side say of its rows.
-fn outdated(side: &str, Outdated { refused, doubtful, example }: &Outdated) -> Vec<String> {
-    let mut words = Vec::new();
-    if *refused > 0 {
-        let count = HumanCount(*refused);
-        words.push(format!("{side}: {count} rows are of endpoints that refused a later scan, and are left out"));
-    }
-    if let Some(example) = example {
-        let count = HumanCount(*doubtful);
-        words.push(format!(
-            "{side}: {count} rows count of endpoints that a later scan asked as well and has no row of, as {example}: that \
-             does not prove that they refused"
-        ));
-    }
-    words
 }
 
 /// What the manifests of some files prove; where they prove nothing, that is told.

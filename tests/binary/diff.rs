@@ -320,6 +320,47 @@ fn what_refused_a_later_scan_of_its_side_does_not_count() {
     assert_eq!(ended.stderr, words);
 }
 
+/// As a spreadsheet saves times: that the last row in the file counts is told.
+#[test]
+fn rows_of_one_endpoint_whose_times_do_not_tell_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let header = "time,ip,port,service,outcome,software\n";
+    let row = |time: &str, software: &str| format!("{time},192.0.2.1,25,smtp,greeted,{software}\n");
+    let usual = "2026-11-21T02:00:00Z";
+    let all =
+        "rows have a time that cannot be read, and count as older than all others: write it as 2026-11-21T03:00:00Z\n";
+    let left =
+        "1 rows are of endpoints that have a later row, or one further on where times do not tell, and are left out\n";
+    fs::write(folder.join("inventory.csv"), "ip,port,software\n192.0.2.1,25,Exim\n192.0.2.9,25,\n").unwrap();
+    for (first, last, untimed) in [
+        (row("21.11.2026 03:00", "Postfix"), row(usual, "Exim"), Some(1)),
+        (row("21.11.2026 03:00", "Postfix"), row("11/21/2026 2:00", "Exim"), Some(2)),
+        (row("", "Postfix"), row("", "Exim"), None),
+        (row(usual, "Exim"), row("2026-11-21T01:00:00Z", "Postfix"), None),
+    ] {
+        fs::write(folder.join("rows.csv"), format!("{header}{first}{last}")).unwrap();
+        let told = |side: &str| {
+            let untimed = untimed.map(|count| format!("{side}: {count} {all}")).unwrap_or_default();
+            format!("{side}: {left}{untimed}")
+        };
+        let ended = diff(folder, "rows.csv rows.csv");
+        assert!(ended.stderr.ends_with(&format!("{}{}", told("OLD"), told("NEW"))), "{}", ended.stderr);
+        let ended = diff(folder, "--expect inventory.csv rows.csv");
+        assert!(ended.stderr.ends_with(&told("results")), "{}", ended.stderr);
+        assert!(
+            ended.stdout.starts_with("2 expected, 2 rows: 1 as they should be, 1 not_scanned\n"),
+            "{}",
+            ended.stdout
+        );
+        assert!(ended.stdout.contains("\nnot_scanned should be there; nothing says that it was probed: 1 "));
+    }
+    // Of one row each it says nothing.
+    fs::write(folder.join("rows.csv"), format!("{header}{}", row("21.11.2026 03:00", "Exim"))).unwrap();
+    let ended = diff(folder, "rows.csv rows.csv");
+    assert!(!ended.stderr.contains(" rows "), "{}", ended.stderr);
+}
+
 #[test]
 fn what_should_be_there_is_held_against_what_is() {
     let folder = tempfile::tempdir().unwrap();

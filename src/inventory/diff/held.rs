@@ -27,13 +27,14 @@ pub struct Expecting {
     sorter: Sorter,
     choice: Choice,
     rows: u64,
+    untimed: u64,
     record: Vec<u8>,
 }
 
 impl Expectations {
     /// Begins to take rows.
     pub fn begin(choice: Choice) -> Expecting {
-        Expecting { sorter: Sorter::new(&limits()), choice, rows: 0, record: Vec::new() }
+        Expecting { sorter: Sorter::new(&limits()), choice, rows: 0, untimed: 0, record: Vec::new() }
     }
 }
 
@@ -62,7 +63,9 @@ impl Expecting {
 
     fn take_in(&mut self, row: &Row, file: Option<usize>) -> io::Result<()> {
         self.record.clear();
-        Sighting::of(row, Origin { file, number: self.rows }, Keep::All).push(&mut self.record);
+        let sighting = Sighting::of(row, Origin { file, number: self.rows }, Keep::All);
+        sighting.push(&mut self.record);
+        self.untimed += u64::from(sighting.is_untimed(row));
         self.rows += 1;
         self.sorter.push(&self.record)
     }
@@ -74,7 +77,8 @@ impl Expecting {
     pub fn finish(self, expected: Expectations, coverage: &Coverage) -> io::Result<Changes> {
         let lines = expected.lines;
         let rows = [u64::try_from(lines.len()).unwrap_or(u64::MAX), self.rows];
-        let gathered = Gathered::new(self.choice, Summary { rows, ..Summary::default() });
+        let summary = Summary { rows, untimed: [0, self.untimed], ..Summary::default() };
+        let gathered = Gathered::new(self.choice, summary);
         let depths = coverage.depths();
         let asked_all = !depths.is_empty() && depths.iter().all(|depth| *depth == Depth::Tls.as_str());
         let mut holding = Holding { coverage, asked_all, index: Index::of(&lines), lines, gathered };
@@ -89,8 +93,9 @@ impl Expecting {
                 rest.push(&record)?;
             }
         }
-        let [_, outdated] = &mut holding.gathered.summary.outdated;
-        outdated.clone_from(stream.outdated());
+        let summary = &mut holding.gathered.summary;
+        summary.superseded[1] = stream.superseded;
+        summary.outdated[1].clone_from(stream.outdated());
         // They went through once.
         let nothing = Coverage::default();
         let mut rest = Stream::new(rest, &nothing)?;

@@ -108,8 +108,10 @@ pub const MORE_FIELDS: [&str; 2] = ["variants", "tls_legacy"];
 pub struct Summary {
     /// Rows that were read of the old and of the new side.
     pub rows: [u64; 2],
-    /// Rows of these that were left out, since a later one is of the same endpoint.
+    /// Rows of these that were left out, since a later one is of the same endpoint, or where times do not tell one further on.
     pub superseded: [u64; 2],
+    /// Rows with a time that cannot be read.
+    pub untimed: [u64; 2],
     /// Rows of these that a later scan of their side asked again, and has no row of.
     pub outdated: [Outdated; 2],
     /// Endpoints that answered on both sides, and in which nothing differs.
@@ -207,16 +209,18 @@ impl Diff {
     fn take_in(&mut self, side: Side, row: &Row, file: Option<usize>) -> io::Result<()> {
         let [old, new] = &mut self.sides;
         let [old_rows, new_rows] = &mut self.summary.rows;
+        let [old_untimed, new_untimed] = &mut self.summary.untimed;
         let [old_depth, new_depth] = &mut self.depths;
-        let (sorter, rows, depth) = match side {
-            Side::Old => (old, old_rows, old_depth),
-            Side::New => (new, new_rows, new_depth),
+        let (sorter, rows, untimed, depth) = match side {
+            Side::Old => (old, old_rows, old_untimed, old_depth),
+            Side::New => (new, new_rows, new_untimed, new_depth),
         };
         self.record.clear();
         let sighting = Sighting::of(row, Origin { file, number: *rows }, Keep::Lasting);
         sighting.push(&mut self.record);
         *depth = depth_shown(&sighting).max(*depth);
         *rows += 1;
+        *untimed += u64::from(sighting.is_untimed(row));
         sorter.push(&self.record)
     }
 

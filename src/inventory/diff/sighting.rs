@@ -204,6 +204,11 @@ impl Sighting {
         take_array(&mut rest).map(u64::from_be_bytes).filter(|micros| *micros > 0)
     }
 
+    /// Whether it was taken of a row whose time cannot be read.
+    pub(super) fn is_untimed(&self, row: &Row) -> bool {
+        self.micros().is_none() && row.text(Column::Time).is_some()
+    }
+
     /// Keeps of what it says only some.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(Item) -> bool) {
         self.texts.retain(|(item, _)| keep(*item));

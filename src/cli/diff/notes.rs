@@ -1,0 +1,36 @@
+//! What has to be known of two results before their differences: which rows do not count, and what else explains a difference.
+
+use hailer::inventory::diff::{Outdated, Summary};
+use indicatif::HumanCount;
+
+/// Which rows of a side do not count, or do without proof.
+pub(super) fn left_out(side: &str, at: usize, summary: &Summary) -> Vec<String> {
+    let (superseded, untimed) = (summary.superseded[at], summary.untimed[at]);
+    let Outdated { refused, doubtful, example } = &summary.outdated[at];
+    let mut words = Vec::new();
+    if superseded > 0 {
+        let count = HumanCount(superseded);
+        let which = "a later row, or one further on where times do not tell";
+        words.push(format!("{side}: {count} rows are of endpoints that have {which}, and are left out"));
+    }
+    // Of one row each it does not matter.
+    if superseded > 0 && untimed > 0 {
+        let count = HumanCount(untimed);
+        words.push(format!(
+            "{side}: {count} rows have a time that cannot be read, and count as older than all others: write it as \
+             2026-11-21T03:00:00Z"
+        ));
+    }
+    if *refused > 0 {
+        let count = HumanCount(*refused);
+        words.push(format!("{side}: {count} rows are of endpoints that refused a later scan, and are left out"));
+    }
+    if let Some(example) = example {
+        let count = HumanCount(*doubtful);
+        words.push(format!(
+            "{side}: {count} rows count of endpoints that a later scan asked as well and has no row of, as {example}: that \
+             does not prove that they refused"
+        ));
+    }
+    words
+}
