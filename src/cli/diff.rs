@@ -15,7 +15,7 @@ use hailer::inventory::diff::{
 use hailer::output::escape::escape;
 use hailer::output::{Column, Format};
 
-use self::notes::left_out;
+use self::notes::{left_out, shorter};
 use self::output::{Begun, Output};
 use self::tell::Lines;
 use super::fresh::{is_stdout, is_stream};
@@ -161,6 +161,9 @@ fn between(old: &[PathBuf], new: &[PathBuf], choice: Choice, about: &mut About) 
     }
     for words in depths.into_iter().chain(others(&old_coverage, &new_coverage)) {
         note(about, &words);
+    }
+    if changes.summary().total() > 0 {
+        shorter(&old_coverage, &new_coverage).iter().for_each(|words| note(about, words));
     }
     Ok(changes)
 }

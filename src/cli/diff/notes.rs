@@ -1,6 +1,6 @@
 //! What has to be known of two results before their differences: which rows do not count, and what else explains a difference.
 
-use hailer::inventory::diff::{Outdated, Summary};
+use hailer::inventory::diff::{Coverage, Outdated, Shorter, Summary};
 use indicatif::HumanCount;
 
 /// Which rows of a side do not count, or do without proof.
@@ -33,4 +33,19 @@ pub(super) fn left_out(side: &str, at: usize, summary: &Summary) -> Vec<String> 
         ));
     }
     words
+}
+
+/// Where differences may come of one side's having waited less long.
+pub(super) fn shorter(old: &Coverage, new: &Coverage) -> Vec<String> {
+    let told = |[side, other_side]: [&str; 2], all: Vec<Shorter>| {
+        let words = all.into_iter().map(move |Shorter { wait, waited, other }| {
+            let (what, outcome) = (wait.as_str(), wait.outcome());
+            format!(
+                "{side} waited {waited:?} for {what}, {other_side} {other:?}: what takes longer is {outcome} in {side}, and \
+                 told as a difference"
+            )
+        });
+        words.collect::<Vec<_>>()
+    };
+    [told(["OLD", "NEW"], old.shorter_than(new)), told(["NEW", "OLD"], new.shorter_than(old))].concat()
 }

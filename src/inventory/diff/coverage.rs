@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::later::Since;
+use super::patience::{Patience, Shorter, shorter};
 use super::sighting::{Sighting, micros};
 use crate::inventory::key::Identity;
 use crate::manifest::scope::{Asking, Reach, Whereabouts};
@@ -37,6 +38,7 @@ struct Scan {
     /// By which wordlists its rows were named.
     wordlists: Vec<String>,
     roots: String,
+    patience: Patience,
 }
 
 /// What is known of an endpoint without a row.
@@ -83,6 +85,7 @@ impl Coverage {
             depths: all(depths_before, depth),
             wordlists: all(wordlists_before, wordlists_sha256),
             roots: roots.clone(),
+            patience: Patience::of(manifest),
         });
         Ok(())
     }
@@ -111,6 +114,12 @@ impl Coverage {
     /// By which roots certificates were judged; nothing where no manifest tells.
     pub fn roots(&self) -> Vec<&str> {
         self.each(|scan| std::slice::from_ref(&scan.roots))
+    }
+
+    /// For what it waited less long than the other side, and gave up.
+    pub fn shorter_than(&self, other: &Self) -> Vec<Shorter> {
+        let [own, others] = [self, other].map(|it| it.scans.iter().map(|scan| &scan.patience));
+        shorter(own, others)
     }
 
     fn each(&self, of: impl Fn(&Scan) -> &[String]) -> Vec<&str> {

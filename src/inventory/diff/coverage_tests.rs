@@ -216,3 +216,34 @@ fn what_refused_a_later_scan_of_its_side_is_gone() {
         }
     }
 }
+
+/// A shorter wait explains a difference only where it was in vain.
+#[test]
+fn who_waited_less_and_gave_up_is_told() {
+    let waiting = |millis: u64, ports: &str, counts: &Value| {
+        let mut manifest = manifest(&["192.0.2.0/24"], counts, Family::Any);
+        manifest.scope.as_mut().unwrap().targets[0].ports = ports.to_owned();
+        let settings = &mut manifest.configuration;
+        settings.connect_timeout_ms = millis;
+        settings.mail_greeting_timeout_ms = millis;
+        settings.ftp_greeting_timeout_ms = millis;
+        covering(&[manifest])
+    };
+    let silent = json!({"silent": 1, "greeted": 3});
+    let table = [
+        (waiting(2000, "25=smtp", &silent), vec![Wait::MailGreeting]),
+        (waiting(2000, "25=ftp", &silent), vec![]),
+        (waiting(2000, "25=smtp", &json!({"greeted": 4})), vec![]),
+        (waiting(2000, "25=smtp", &json!({"timeout": 4})), vec![Wait::Connection]),
+        (waiting(9000, "25=smtp", &silent), vec![]),
+        (Coverage::default(), vec![]),
+    ];
+    let patient = waiting(9000, "25=smtp", &silent);
+    for (short, waits) in table {
+        let told = short.shorter_than(&patient);
+        assert_eq!(told.iter().map(|it| it.wait).collect::<Vec<_>>(), waits);
+        assert!(told.iter().all(|it| (it.waited.as_secs(), it.other.as_secs()) == (2, 9)));
+        assert_eq!(patient.shorter_than(&short), []);
+        assert_eq!(short.shorter_than(&Coverage::default()), []);
+    }
+}

@@ -32,6 +32,7 @@ mod lasting;
 mod later;
 mod lines;
 mod outline;
+mod patience;
 mod sighting;
 mod stream;
 #[cfg(test)]
@@ -63,6 +64,7 @@ pub use self::expect::{ExpectError, Expectations};
 pub use self::held::Expecting;
 pub use self::later::Outdated;
 pub use self::outline::{About, Outline, Source};
+pub use self::patience::{Shorter, Wait};
 pub use self::write::{ChangeWriter, Csv, Ndjson};
 
 /// How many rows of one name, or of one address and port, are matched at once on each side.
