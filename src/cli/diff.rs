@@ -15,7 +15,7 @@ use hailer::inventory::diff::{
 use hailer::output::escape::escape;
 use hailer::output::{Column, Format};
 
-use self::notes::{left_out, shorter};
+use self::notes::{left_out, shorter, unasked};
 use self::output::{Begun, Output};
 use self::tell::Lines;
 use super::fresh::{is_stdout, is_stream};
@@ -163,7 +163,9 @@ fn between(old: &[PathBuf], new: &[PathBuf], choice: Choice, about: &mut About) 
         note(about, &words);
     }
     if changes.summary().total() > 0 {
-        shorter(&old_coverage, &new_coverage).iter().for_each(|words| note(about, words));
+        for words in shorter(&old_coverage, &new_coverage) {
+            note(about, &words);
+        }
     }
     Ok(changes)
 }
@@ -221,12 +223,9 @@ fn against(expected: &Path, results: &[PathBuf], choice: Choice, about: &mut Abo
         lines.disregard(&lacking);
     }
     let changes = expecting.finish(lines, &coverage).map_err(|error| cannot_sort(&error))?;
-    let unasked = changes.summary().unasked.iter();
-    let unasked: Vec<_> = unasked.map(|(column, count)| format!("{column} ({})", HumanCount(*count))).collect();
-    if !unasked.is_empty() {
-        note(about, &format!("not compared where it was not asked: {}", unasked.join(", ")));
+    for words in unasked(changes.summary()).into_iter().chain(left_out("results", 1, changes.summary())) {
+        note(about, &words);
     }
-    left_out("results", 1, changes.summary()).iter().for_each(|words| note(about, words));
     Ok(changes)
 }
 

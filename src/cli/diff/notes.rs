@@ -35,6 +35,13 @@ pub(super) fn left_out(side: &str, at: usize, summary: &Summary) -> Vec<String> 
     words
 }
 
+/// What should be in columns that rows were not asked for.
+pub(super) fn unasked(summary: &Summary) -> Option<String> {
+    let columns = summary.unasked.iter().map(|(column, count)| format!("{column} ({})", HumanCount(*count)));
+    let columns = columns.collect::<Vec<_>>().join(", ");
+    (!columns.is_empty()).then(|| format!("not compared where it was not asked: {columns}"))
+}
+
 /// Where differences may come of one side's having waited less long.
 pub(super) fn shorter(old: &Coverage, new: &Coverage) -> Vec<String> {
     let told = |[side, other_side]: [&str; 2], all: Vec<Shorter>| {

@@ -118,8 +118,8 @@ impl Coverage {
 
     /// For what it waited less long than the other side, and gave up.
     pub fn shorter_than(&self, other: &Self) -> Vec<Shorter> {
-        let [own, others] = [self, other].map(|it| it.scans.iter().map(|scan| &scan.patience));
-        shorter(own, others)
+        let [own, others] = [self, other].map(|it| it.scans.iter().map(|scan| &scan.patience).collect::<Vec<_>>());
+        shorter(&own, &others)
     }
 
     fn each(&self, of: impl Fn(&Scan) -> &[String]) -> Vec<&str> {

@@ -10,7 +10,9 @@ use crate::manifest::Manifest;
 
 fn covering(manifests: &[Manifest]) -> Coverage {
     let mut coverage = Coverage::default();
-    manifests.iter().for_each(|manifest| coverage.add(manifest).unwrap());
+    for manifest in manifests {
+        coverage.add(manifest).unwrap();
+    }
     coverage
 }
 
@@ -75,14 +77,17 @@ fn since(old: &str, files: &[(Option<&Manifest>, &str)]) -> (Vec<String>, Outdat
     let mut covered = Coverage::default();
     let mut diff = Diff::new(Choice::default());
     let whole = covering(&[of(&["192.0.2.0/24", "a.example"])]);
-    Rows::new("old", old.as_bytes()).unwrap().for_each(|row| diff.take_of(Side::Old, 0, &row.unwrap()).unwrap());
+    for row in Rows::new("old", old.as_bytes()).unwrap() {
+        diff.take_of(Side::Old, 0, &row.unwrap()).unwrap();
+    }
     for (file, (manifest, rows)) in files.iter().enumerate() {
         match manifest {
             Some(manifest) => covered.add(manifest).unwrap(),
             None => covered.add_untold("there is no manifest beside it"),
         }
-        let rows = Rows::new("new", rows.as_bytes()).unwrap();
-        rows.for_each(|row| diff.take_of(Side::New, file, &row.unwrap()).unwrap());
+        for row in Rows::new("new", rows.as_bytes()).unwrap() {
+            diff.take_of(Side::New, file, &row.unwrap()).unwrap();
+        }
     }
     let changes = diff.finish(&whole, &covered).unwrap();
     let [_, outdated] = changes.summary().outdated.clone();
@@ -91,130 +96,83 @@ fn since(old: &str, files: &[(Option<&Manifest>, &str)]) -> (Vec<String>, Outdat
     (told.collect(), outdated)
 }
 
+fn greets(minute: &str, more: &Value) -> String {
+    let mut cells = json!({"time": at(minute)});
+    cells.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    row(&cells)
+}
+
 #[test]
 fn what_refused_a_later_scan_of_its_side_is_gone() {
-    let all = &["192.0.2.0/24"][..];
+    let (all, others, name) = (&["192.0.2.0/24"][..], &["198.51.100.0/24"][..], &["a.example"][..]);
     let (quiet, loud) = (json!({"refused": 9}), json!({"timeout": 1}));
-    let first = scan(all, ["00:00", "10:00"], &quiet);
-    let greets = |minute: &str, more: &Value| {
-        let mut cells = json!({"time": at(minute)});
-        cells.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        row(&cells)
-    };
-    let (bare, named) = (greets("05:00", &json!({})), greets("05:00", &json!({"name": "a.example"})));
-    let later = |hosts: &[&str], counts: &Value| scan(hosts, ["20:00", "30:00"], counts);
-    let shard = |shard: &str, times: [&str; 2]| Manifest { shard: shard.to_owned(), ..scan(all, times, &quiet) };
-    let (refused, doubtful) = (vec!["vanished refused".to_owned()], Vec::new());
-    let table = [
+    let scanned = |hosts, times, counts| Some(scan(hosts, times, counts));
+    let first = || scanned(all, ["00:00", "10:00"], &quiet);
+    let later = |hosts, counts| scanned(hosts, ["20:00", "30:00"], counts);
+    let [bare, named] = [json!({}), json!({"name": "a.example"})].map(|more| greets("05:00", &more));
+    let (bare, named, none) = (bare.as_str(), named.as_str(), "");
+    let failed = greets("25:00", &json!({"outcome": "local_error"}));
+    let [during, before] = ["25:00", "01:00"].map(|minute| greets(minute, &json!({})));
+    let timeless = row(&json!({"time": null}));
+    let table = vec![
         // What proves it.
-        (&bare, vec![(Some(first.clone()), bare.clone()), (Some(later(all, &quiet)), String::new())], &refused, [1, 0]),
-        (&bare, vec![(Some(later(all, &quiet)), String::new()), (Some(first.clone()), bare.clone())], &refused, [1, 0]),
-        (
-            &named,
-            vec![(Some(first.clone()), named.clone()), (Some(later(all, &quiet)), String::new())],
-            &refused,
-            [1, 0],
-        ),
-        (&bare, vec![(None, bare.clone()), (Some(later(all, &quiet)), String::new())], &refused, [1, 0]),
+        (bare, [(first(), bare), (later(all, &quiet), none)], [1, 0]),
+        (bare, [(later(all, &quiet), none), (first(), bare)], [1, 0]),
+        (named, [(first(), named), (later(all, &quiet), none)], [1, 0]),
+        (bare, [(None, bare), (later(all, &quiet), none)], [1, 0]),
         // What does not: timeouts, a name, which may lead elsewhere by then.
-        (&bare, vec![(Some(first.clone()), bare.clone()), (Some(later(all, &loud)), String::new())], &doubtful, [0, 1]),
-        (
-            &named,
-            vec![(Some(first.clone()), named.clone()), (Some(later(&["a.example"], &quiet)), String::new())],
-            &doubtful,
-            [0, 1],
-        ),
-        // Others were asked; at the same time; earlier; nothing is known of when.
-        (
-            &bare,
-            vec![(Some(first.clone()), bare.clone()), (Some(later(&["198.51.100.0/24"], &quiet)), String::new())],
-            &doubtful,
-            [0, 0],
-        ),
-        (
-            &bare,
-            vec![(Some(first.clone()), bare.clone()), (Some(scan(all, ["09:00", "30:00"], &quiet)), String::new())],
-            &doubtful,
-            [0, 0],
-        ),
-        (
-            &bare,
-            vec![(Some(first.clone()), String::new()), (Some(later(all, &quiet)), bare.clone())],
-            &doubtful,
-            [0, 0],
-        ),
-        (
-            &bare,
-            vec![(None, greets("25:00", &json!({}))), (Some(later(all, &quiet)), String::new())],
-            &doubtful,
-            [0, 0],
-        ),
-        (
-            &bare,
-            vec![(None, row(&json!({"time": null}))), (Some(later(all, &quiet)), String::new())],
-            &doubtful,
-            [0, 0],
-        ),
-        // It has a row: by another name; of what this machine could not do; with a clock that was set back meanwhile.
-        (
-            &named,
-            vec![(Some(first.clone()), named.clone()), (Some(later(all, &quiet)), bare.clone())],
-            &doubtful,
-            [0, 0],
-        ),
-        (
-            &bare,
-            vec![
-                (Some(first.clone()), bare.clone()),
-                (Some(later(all, &quiet)), greets("25:00", &json!({"outcome": "local_error"}))),
-            ],
-            &doubtful,
-            [0, 0],
-        ),
-        (
-            &bare,
-            vec![(Some(first.clone()), String::new()), (Some(later(all, &quiet)), greets("01:00", &json!({})))],
-            &doubtful,
-            [0, 0],
-        ),
-        // Of one scan in two formats, and of shards of one, one after the other.
-        (&bare, vec![(Some(first.clone()), bare.clone()), (Some(first.clone()), bare.clone())], &doubtful, [0, 0]),
+        (bare, [(first(), bare), (later(all, &loud), none)], [0, 1]),
+        (named, [(first(), named), (later(name, &quiet), none)], [0, 1]),
+        // Others were asked; at the same time, as where a scan was resumed; nothing is known of when.
+        (bare, [(first(), bare), (later(others, &quiet), none)], [0, 0]),
+        (bare, [(first(), bare), (scanned(all, ["09:00", "30:00"], &quiet), none)], [0, 0]),
+        (bare, [(None, &during), (later(all, &quiet), none)], [0, 0]),
+        (bare, [(None, &timeless), (later(all, &quiet), none)], [0, 0]),
+        // It is the later one's; also where a clock was set back meanwhile.
+        (bare, [(first(), none), (later(all, &quiet), bare)], [0, 0]),
+        (bare, [(first(), none), (later(all, &quiet), &before)], [0, 0]),
+        // That has a row there: by another name, or of what this machine could not do.
+        (named, [(first(), named), (later(all, &quiet), bare)], [0, 0]),
+        (bare, [(first(), bare), (later(all, &quiet), &failed)], [0, 0]),
+        // One scan in two formats.
+        (bare, [(first(), bare), (first(), bare)], [0, 0]),
     ];
-    for (old, files, told, [refused, doubtful]) in table {
-        let files: Vec<_> = files.iter().map(|(manifest, rows)| (manifest.as_ref(), rows.as_str())).collect();
+    for (old, files, [refused, doubtful]) in table {
+        let files = files.each_ref().map(|(manifest, rows)| (manifest.as_ref(), *rows));
         let (changes, outdated) = since(old, &files);
-        assert_eq!((&changes, [outdated.refused, outdated.doubtful]), (told, [refused, doubtful]), "{files:?}");
+        let gone = if refused > 0 { vec!["vanished refused"] } else { vec![] };
+        assert_eq!(changes, gone, "{files:?}");
+        assert_eq!([outdated.refused, outdated.doubtful], [refused, doubtful], "{files:?}");
         assert_eq!(outdated.example.as_deref(), (doubtful > 0).then_some("192.0.2.1:25"));
     }
-    // Shards of one scan, one after the other: whichever has it, the others did not ask it. The same shard again did.
+}
+
+/// Of shards of one scan, one after the other, none asked what another has; the same shard again did.
+#[test]
+fn shards_say_nothing_of_each_others_rows() {
     let shards = [("1/3", ["00:00", "10:00"]), ("2/3", ["20:00", "30:00"]), ("3/3", ["40:00", "50:00"])];
-    for host in 1..40 {
+    let shard = |(shard, times): (&str, _)| Manifest {
+        shard: shard.to_owned(),
+        ..scan(&["192.0.2.0/24"], times, &json!({"refused": 9}))
+    };
+    let manifests = shards.map(shard);
+    let mut met = [0; 3];
+    for host in (1..40).filter(|host| *host != 7) {
         let row = greets("05:00", &json!({"ip": format!("192.0.2.{host}")}));
-        let manifests = shards.map(|(number, times)| shard(number, times));
-        let asks =
-            |manifest: &Manifest| told(&row, "", [&Coverage::default(), &covering(std::slice::from_ref(manifest))]);
-        let own = manifests.iter().position(|manifest| asks(manifest) == ["vanished refused"]);
-        let Some(own) = own else { continue };
-        let files = |extra: Option<&'static str>| {
-            let mut files: Vec<_> = manifests
-                .iter()
-                .enumerate()
-                .map(|(at, it)| (it.clone(), if at == own { row.clone() } else { String::new() }))
-                .collect();
-            files.extend(extra.map(|minute| (shard(shards[own].0, [minute, "59:59"]), String::new())));
-            files
+        let asks = |manifest: &Manifest| {
+            told(&row, "", [&Coverage::default(), &covering(std::slice::from_ref(manifest))]) == ["vanished refused"]
         };
-        for (extra, kinds) in [(None, 0), (Some("55:00"), 1)] {
-            let files = files(extra);
-            let files: Vec<_> = files.iter().map(|(manifest, rows)| (Some(manifest), rows.as_str())).collect();
-            let (changes, outdated) = since(&row, &files);
-            assert_eq!(
-                (changes.len(), outdated.refused),
-                (kinds, u64::try_from(kinds).unwrap()),
-                "{host}: {changes:?}"
-            );
-        }
+        let own = manifests.iter().position(asks).unwrap();
+        met[own] += 1;
+        let mut files: Vec<_> = manifests.iter().map(|manifest| (Some(manifest), "")).collect();
+        files[own].1 = &row;
+        assert_eq!(since(&row, &files), (vec![], Outdated::default()), "{host}");
+        let again = shard((shards[own].0, ["55:00", "59:00"]));
+        files.push((Some(&again), ""));
+        let (changes, outdated) = since(&row, &files);
+        assert_eq!((changes, outdated.refused), (vec!["vanished refused".to_owned()], 1), "{host}");
     }
+    assert!(met.iter().all(|count| *count > 0), "{met:?}");
 }
 
 /// A shorter wait explains a difference only where it was in vain.

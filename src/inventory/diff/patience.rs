@@ -94,16 +94,17 @@ impl Patience {
 }
 
 /// Where these scans of one side waited less long than those of the other, and gave up on something.
-pub(super) fn shorter<'a>(
-    own: impl Iterator<Item = &'a Patience> + Clone,
-    others: impl Iterator<Item = &'a Patience> + Clone,
-) -> Vec<Shorter> {
+pub(super) fn shorter(own: &[&Patience], others: &[&Patience]) -> Vec<Shorter> {
+    let of = |wait: Wait, all: &[&Patience]| {
+        let all = all.iter().flat_map(|it| it.0.iter().copied());
+        all.filter(|(other, ..)| *other == wait)
+            .map(|(_, millis, has_given_up)| (millis, has_given_up))
+            .collect::<Vec<_>>()
+    };
     let shorter = |wait: Wait| {
-        let of_wait = |it: &&(Wait, u64, bool)| it.0 == wait;
-        let other = others.clone().flat_map(|it| it.0.iter().filter(of_wait)).map(|it| it.1).max()?;
-        let given_up =
-            own.clone().flat_map(|it| it.0.iter().filter(of_wait)).filter(|(.., has_given_up)| *has_given_up);
-        let waited = given_up.map(|it| it.1).min().filter(|waited| *waited < other)?;
+        let other = of(wait, others).into_iter().map(|(millis, _)| millis).max()?;
+        let given_up = of(wait, own).into_iter().filter_map(|(millis, has_given_up)| has_given_up.then_some(millis));
+        let waited = given_up.min().filter(|waited| *waited < other)?;
         let [waited, other] = [waited, other].map(Duration::from_millis);
         Some(Shorter { wait, waited, other })
     };
