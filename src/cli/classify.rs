@@ -25,6 +25,7 @@ use self::framing::{Batch, Format, Framer, Source};
 use self::lines::{Line, Lines};
 use self::pool::Pool;
 use self::work::Work;
+use super::same::refuse_stdout;
 use super::{Ended, Failure, tell, wordlists};
 
 const AFTER: &str = "\
@@ -79,6 +80,7 @@ pub(super) fn run(args: &ClassifyArgs) -> Result<Ended, Failure> {
     };
     let stdin = [PathBuf::from("-")];
     let files = if args.files.is_empty() { &stdin } else { args.files.as_slice() };
+    refuse_stdout(files)?;
     if !args.quiet {
         invite(files);
     }

@@ -20,6 +20,7 @@ use self::output::{Begun, Output};
 use self::tell::Lines;
 use super::fresh::{is_stdout, is_stream};
 use super::provenance::{self, Provenance, cannot_sort, is_stdin, rows};
+use super::same::refuse_stdout;
 use super::written::named;
 use super::{Ended, Failure, tell as say};
 
@@ -111,6 +112,9 @@ pub(super) fn run(args: &DiffArgs) -> Result<Ended, Failure> {
 fn outputs(args: &DiffArgs, inputs: &[PathBuf]) -> Result<Vec<Output>, Failure> {
     if inputs.iter().filter(|path| is_stdin(path)).count() > 1 {
         return Err(Failure::usage("- is named twice: stdin is read once"));
+    }
+    if !args.quiet || args.output.iter().any(|path| is_stdout(path)) {
+        refuse_stdout(inputs)?;
     }
     let named = named(&args.output, inputs, "it is compared", args.overwrite, Some(Format::Ndjson))?;
     named.into_iter().map(Output::open).collect()

@@ -30,6 +30,7 @@ mod provenance;
 mod record;
 mod report;
 mod resume;
+mod same;
 mod scan;
 mod schema;
 mod signals;

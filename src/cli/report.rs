@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufReader, ErrorKind, Read, Seek, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, Take, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use super::fresh::{Fresh, is_stdout, is_stream};
 use super::layout::LayoutArgs;
 use super::look::Tone;
 use super::provenance;
+use super::same::refuse_stdout;
 use super::summary::{findings, fronting, middleboxes, outcomes, software};
 use super::written::{Form, Output, Told, named, refuse_twice};
 use super::{Ended, Failure, tell};
@@ -63,6 +64,8 @@ pub(super) struct ReportArgs {
 pub(super) fn run(args: &ReportArgs) -> Result<Ended, Failure> {
     Config::check_our_addresses(&args.our_address)?;
     refuse_twice(&args.results)?;
+    // Figures go there where rows do not.
+    refuse_stdout(&args.results)?;
     let stdout = Some(args.layout.of_stdout());
     let named = named(&args.output, &args.results, "the rows come from there", args.overwrite, stdout)?;
     let outputs = named.iter().map(|(path, form)| Output::open(path, *form)).collect::<Result<Vec<_>, _>>()?;
@@ -127,12 +130,12 @@ fn write(
 ) -> Result<(Report, Vec<Fresh>), Failure> {
     // Of columns that were chosen none is missing, but what is made of all rows has all columns.
     let takes_all = !layout.has_chosen() || outputs.iter().any(|output| output.format().is_none());
-    let Survey { overview, others, remarks } = survey(inputs, layout, takes_all, how)?;
+    let Survey { overview, others, remarks, lengths } = survey(inputs, layout, takes_all, how)?;
     let begun = outputs.into_iter().map(|output| output.begin(layout, &others));
     let mut outputs = begun.collect::<Result<Vec<_>, _>>()?;
     let mut report = Report { overview, ..Report::default() };
-    for input in inputs {
-        for row in input.rows()? {
+    for (input, length) in inputs.iter().zip(lengths) {
+        for row in input.rows(&input.file()?, length)? {
             how.go_on()?;
             let mut row = row.map_err(Failure::failed)?;
             if report.take(how, &mut row) {
@@ -190,7 +193,7 @@ impl Input {
         about.is_ok_and(|about| about.len() == 0)
     }
 
-    fn rows(&self) -> Result<Rows<BufReader<File>>, Failure> {
+    fn file(&self) -> Result<File, Failure> {
         let file = match &self.from {
             From::File(path) => File::open(path),
             From::Spool(spool) => spool.try_clone().and_then(|mut spool| spool.rewind().map(|()| spool)),
@@ -199,8 +202,12 @@ impl Input {
             let is_folder = file.metadata()?.is_dir();
             if is_folder { Err(io::Error::from(ErrorKind::IsADirectory)) } else { Ok(file) }
         });
-        let file = file.map_err(|error| cannot_read(&self.name, &error))?;
-        let rows = Rows::new(&self.name, file).map_err(Failure::failed)?;
+        file.map_err(|error| cannot_read(&self.name, &error))
+    }
+
+    /// The rows of so many bytes.
+    fn rows<'a>(&self, file: &'a File, most: u64) -> Result<Rows<BufReader<Take<&'a File>>>, Failure> {
+        let rows = Rows::new(&self.name, file.take(most)).map_err(Failure::failed)?;
         let is_of_a_scan = matches!(&self.from, From::File(path) if provenance::is_of_a_scan(path));
         Ok(if is_of_a_scan { rows.of_a_scan() } else { rows })
     }
@@ -217,6 +224,8 @@ struct Survey {
     others: Vec<Arc<str>>,
     /// Where files broke off and what is left out, in words.
     remarks: Vec<String>,
+    /// How much of each file was read: what is added to it meanwhile is no part of what is told.
+    lengths: Vec<u64>,
 }
 
 /// So many columns of somebody else's that NDJSON has are taken without being asked for: a header is bounded, and keys are
@@ -225,10 +234,11 @@ const MAX_OTHERS: usize = 64;
 
 fn survey(inputs: &[Input], layout: &LayoutArgs, takes_all: bool, how: &How<'_>) -> Result<Survey, Failure> {
     let mut sweep = Sweep::new(Bounds::REPORT);
-    let (mut remarks, mut left_out) = (Vec::new(), None);
+    let (mut remarks, mut left_out, mut lengths) = (Vec::new(), None, Vec::with_capacity(inputs.len()));
     let (mut others, mut sums): (Vec<Arc<str>>, Vec<(u64, u64)>) = (Vec::new(), Vec::new());
     for input in inputs {
-        let mut rows = input.rows()?;
+        let mut file = input.file()?;
+        let mut rows = input.rows(&file, u64::MAX)?;
         let new = rows.other_columns().filter(|name| !others.contains(name)).cloned().collect::<Vec<_>>();
         others.extend(new);
         let (mut count, mut sum, mut has_unanswered) = (0u64, 0u64, false);
@@ -264,6 +274,8 @@ fn survey(inputs: &[Input], layout: &LayoutArgs, takes_all: bool, how: &How<'_>)
             return Err(Failure::usage(format!("{} and {} {words}", other.name, input.name)));
         }
         sums.push((count, sum));
+        drop(rows);
+        lengths.push(file.stream_position().map_err(|error| cannot_read(&input.name, &error))?);
     }
     if let Some(name) = left_out.filter(|_| takes_all) {
         let words = format!(
@@ -274,7 +286,7 @@ fn survey(inputs: &[Input], layout: &LayoutArgs, takes_all: bool, how: &How<'_>)
         tell(&words);
         remarks.push(words);
     }
-    Ok(Survey { overview: sweep.overview(), others, remarks })
+    Ok(Survey { overview: sweep.overview(), others, remarks, lengths })
 }
 
 /// As of `2026-11-21T03:11:00.123456Z` up to its seconds: spreadsheets have no more.
@@ -392,6 +404,28 @@ mod tests {
         make(&rows, formats::Report::Html, &page, &how(now, &|| false)).unwrap();
         let page = fs::read_to_string(page).unwrap();
         assert!(page.contains(", 2001-09-09 01:46 UTC. "));
+    }
+
+    /// A scan may be writing to it.
+    #[test]
+    fn what_is_added_meanwhile_is_no_part_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        let rows = |hosts: std::ops::Range<u8>| {
+            hosts.map(|host| format!("192.0.2.{host},21,ftp,silent\n")).collect::<Vec<_>>().concat()
+        };
+        fs::write(&path, format!("ip,port,service,outcome\n{}", rows(1..3))).unwrap();
+        // Each row is asked for twice.
+        let count = AtomicU32::new(0);
+        let is_to_stop: &(dyn Fn() -> bool + Sync) = &|| {
+            if count.fetch_add(1, Ordering::Relaxed) == 2 {
+                fs::File::options().append(true).open(&path).unwrap().write_all(rows(3..9).as_bytes()).unwrap();
+            }
+            false
+        };
+        let how = how(SystemTime::now(), is_to_stop);
+        let (told, _) = write(&[Input::open(&path).unwrap()], vec![], &LayoutArgs::default(), &how).unwrap();
+        assert_eq!((told.census.tally().rows, count.into_inner()), (2, 4));
     }
 
     /// Whenever it is asked to stop, be it that rows are read or that the file is written, what was there stays.

@@ -298,6 +298,43 @@ fn rows_are_written_again_in_any_layout_and_read_back() {
     assert!(ndjson.starts_with("{\"port\":21,\"note\":\"kept\",\"ip\":\"192.0.2.0\"}\n"), "{ndjson}");
 }
 
+/// What is added to a file that is read would be read in turn, and so on: nothing is, also where it has another name.
+#[test]
+fn what_is_read_is_not_where_stdout_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("rows.ndjson"), network()).unwrap();
+    reported(folder, &["rows.ndjson", "-o", "rows.csv"]);
+    fs::copy(folder.join("rows.ndjson"), folder.join("old.ndjson")).unwrap();
+    fs::hard_link(folder.join("rows.ndjson"), folder.join("name.ndjson")).unwrap();
+    std::os::unix::fs::symlink("rows.ndjson", folder.join("link.ndjson")).unwrap();
+    let ended = |to: &str, words: &str, from: &str| {
+        let before = fs::read(folder.join(to)).unwrap();
+        // Where it is not refused, it ends at some length.
+        let onto = format!("ulimit -f 4096\nexec < {from} >> {to}");
+        let ended = run(through_shell(&[], &onto, &hailer(words.split(' '))).current_dir(folder));
+        let is_as_it_was = fs::read(folder.join(to)).unwrap() == before;
+        (ended.code, ended.stderr.lines().last().unwrap_or_default().to_owned(), is_as_it_was)
+    };
+    let words = "stdout goes there, and would be added to what is read: send it to another file";
+    for (to, command, from, name) in [
+        ("rows.ndjson", "report rows.ndjson -o -", "/dev/null", "rows.ndjson"),
+        ("rows.ndjson", "report old.ndjson link.ndjson", "/dev/null", "link.ndjson"),
+        ("rows.ndjson", "report - -o -", "name.ndjson", "stdin"),
+        ("rows.csv", "report rows.csv --csv default -o -", "/dev/null", "rows.csv"),
+        ("rows.ndjson", "diff old.ndjson rows.ndjson", "/dev/null", "rows.ndjson"),
+        ("rows.ndjson", "diff -q rows.ndjson old.ndjson -o -", "/dev/null", "rows.ndjson"),
+        ("rows.csv", "diff --expect rows.csv rows.ndjson", "/dev/null", "rows.csv"),
+        ("rows.ndjson", "classify -q name.ndjson", "/dev/null", "name.ndjson"),
+        ("rows.ndjson", "classify -q", "rows.ndjson", "stdin"),
+    ] {
+        assert_eq!(ended(to, command, from), (Some(2), format!("hailer: {name}: {words}"), true), "{command}");
+    }
+    // Nothing goes there.
+    let (code, _, is_as_it_was) = ended("rows.ndjson", "diff -q old.ndjson rows.ndjson", "/dev/null");
+    assert_eq!((code, is_as_it_was), (Some(0), true));
+}
+
 #[test]
 fn a_layout_that_cannot_be_is_refused() {
     let folder = tempfile::tempdir().unwrap();
