@@ -79,16 +79,12 @@ impl Fresh {
         put.map_err(|error| cannot_write(&place, &error))
     }
 
-    /// The same where a scan may have written what was there before: its manifest is not of what is there now.
+    /// The same where a scan may have written what was there before: its manifest is not of what is there now. It goes last,
+    /// so that what keeps its place keeps its manifest; until it is gone, the digest in it tells that it is of another file.
     pub(super) fn put_anew(self) -> Result<(), Failure> {
-        if matches!(self.kind, Kind::New { replaces: false, .. }) {
-            // What has come there meanwhile keeps its own.
-            let place = self.place.clone();
-            self.put()?;
-            return forget(&place);
-        }
-        forget(&self.place)?;
-        self.put()
+        let place = matches!(self.kind, Kind::New { .. }).then(|| self.place.clone());
+        self.put()?;
+        place.map_or(Ok(()), |place| forget(&place))
     }
 
     pub(super) fn failed(&self, error: &io::Error) -> Failure {
@@ -104,7 +100,7 @@ fn forget(path: &Path) -> Result<(), Failure> {
         None => fs::remove_file(&manifest),
     };
     match gone {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(cannot_write(path, &error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(cannot_write(&manifest, &error)),
         Ok(()) | Err(_) => Ok(()),
     }
 }
@@ -178,5 +174,23 @@ mod tests {
         // What was there is replaced, and its manifest is gone.
         Fresh::open(&path).unwrap().put_anew().unwrap();
         assert_eq!((fs::read(&path).unwrap().as_slice(), manifest.exists()), (b"".as_slice(), false));
+    }
+
+    /// What keeps its place, as where that is a mount point, keeps what tells of it.
+    #[test]
+    fn what_cannot_be_replaced_keeps_its_manifest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("z.csv");
+        let manifest = Beside::new(path.clone()).manifest();
+        for file in [&path, &manifest] {
+            fs::write(file, "mine").unwrap();
+        }
+        let report = Fresh::open(&path).unwrap();
+        // Nothing can be renamed to a folder that holds something.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir_all(path.join("another")).unwrap();
+        assert!(report.put_anew().is_err());
+        assert_eq!(fs::read(&manifest).unwrap(), b"mine");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

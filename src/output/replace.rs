@@ -41,6 +41,8 @@ pub fn cannot_write(path: &Path, cause: &io::Error) -> io::Error {
         ErrorKind::NotFound => "; create its directory first",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "; choose a folder that you may write to",
         ErrorKind::IsADirectory => "; name a file in it",
+        // As containers have files of the machine around them.
+        ErrorKind::ResourceBusy => "; where it is a mount point it cannot be replaced: name a file in a folder",
         // Who made it knows what is wrong.
         _ if cause.raw_os_error().is_none() => "",
         _ => "; see whether its disk is sound",
@@ -383,5 +385,7 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let error = replace(&folder.path().join("nosuch/journal"), b"").unwrap_err();
         assert!(error.to_string().ends_with("create its directory first"), "{error}");
+        let error = cannot_write(&path, &io::Error::from(Errno::EBUSY));
+        assert!(error.to_string().ends_with("it cannot be replaced: name a file in a folder"), "{error}");
     }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::program::{Ended, hailer, hailer_in, rows_in, run, scan, through_shell};
+use super::program::{Ended, hailer, hailer_in, rows_in, run, scan, skip, succeeds, through_shell};
 use super::workbook::column;
 
 fn report(folder: &Path, words: &[&str]) -> Command {
@@ -122,6 +122,31 @@ fn a_manifest_goes_with_the_output_that_stays() {
     // Nothing is left that it is of.
     reported(folder, &["x.csv", "-o", "y.ndjson", "--overwrite"]);
     assert!(!first.exists() && !other.exists());
+}
+
+/// As in a container: what is mounted there is not replaced, and its manifest goes nowhere.
+#[test]
+fn what_cannot_be_replaced_keeps_its_manifest() {
+    let unshare: &[&str] = &["unshare", "--mount", "--map-root-user"];
+    if let Err(why) = succeeds(Command::new(unshare[0]).args(&unshare[1..]).arg("true")) {
+        return skip(&why);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("rows.ndjson"), network()).unwrap();
+    let names = ["mounted.csv", "x.csv", "x.csv.manifest.json", "stdout.manifest.json"];
+    for name in names {
+        fs::write(folder.join(name), name).unwrap();
+    }
+    let onto_x = report(folder, &["rows.ndjson", "-o", "x.csv", "--overwrite"]);
+    let ended = run(through_shell(unshare, "mount --bind mounted.csv x.csv", &onto_x).current_dir(folder));
+    let told = "hailer: cannot write x.csv: Device or resource busy (os error 16); where it is a mount point it cannot be \
+         replaced: name a file in a folder\n";
+    assert_eq!((ended.code, ended.stderr.replace(&format!("{}/", folder.display()), "").as_str()), (Some(1), told));
+    // A stream has none.
+    reported(folder, &["rows.ndjson", "-o", "-"]);
+    assert_eq!(names.map(|name| fs::read_to_string(folder.join(name)).unwrap()), names);
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 5);
 }
 
 #[test]
