@@ -8,16 +8,20 @@ use std::path::{Path, PathBuf};
 
 use hailer::manifest::{Scope, Settings};
 use hailer::output::{Extra, Field, Format, hex};
-use hailer::{Config, Family, Journal, Leave, Mark, Ports, Profile, Recorded, Scan, Shard, Targets, TargetsBuilder};
+use hailer::{
+    Config, Family, Journal, Leave, Mark, Ports, Profile, Recorded, Roots, Scan, Shard, Targets, TargetsBuilder,
+};
 use indicatif::HumanCount;
 
 use super::Failure;
 use super::args::{LeaveArg, ProfileArg, ScanArgs};
 use super::beside::Beside;
+use super::fresh::is_stdout;
 use super::kept::{Facts, Kept, now};
 use super::layout::{Layouts, NEEDED};
 use super::outputs::{Destination, Output};
 use super::resume::Resumed;
+use super::same::{Identity, refuse_stdout};
 use super::spool::Spool;
 use super::values::ConnectTimeout;
 use super::wordlists;
@@ -50,6 +54,7 @@ impl Plan {
             Some(resumed) => resumed.complete(args)?,
             None => args,
         };
+        refuse_to_replace_inputs(&args)?;
         let destination = Destination::new(&args.output, args.overwrite, resumed.as_ref().map(|left| &left.journal))?;
         if let Some(resumed) = &resumed {
             resumed.is_left_still()?;
@@ -110,6 +115,28 @@ impl Plan {
         };
         Ok(Self { scan, destination, layouts, kept, threads, quiet, remarks })
     }
+}
+
+/// That no rows take the place of what is read, nor are added to it.
+fn refuse_to_replace_inputs(args: &ScanArgs) -> Result<(), Failure> {
+    let list = |word: &String| word.strip_prefix('@').or((word == "-").then_some("-")).map(PathBuf::from);
+    let lists = args.targets.iter().filter_map(list).map(|path| (path, "targets"));
+    let excluded = args.exclude_file.iter().map(|path| (path.clone(), "exclusions"));
+    let roots = match &args.roots {
+        Roots::File(path) => Some((path.clone(), "roots")),
+        Roots::Public | Roots::System => None,
+    };
+    let (inputs, of): (Vec<_>, Vec<_>) = lists.chain(excluded).chain(roots).unzip();
+    for (input, of) in inputs.iter().zip(of) {
+        let input = Identity::of_input(input);
+        let is_it = |path: &&PathBuf| input.is_some() && Identity::of(path) == input;
+        if let Some(output) = args.output.iter().find(is_it) {
+            let words = format!("the {of} come from there: name another file");
+            return Err(Failure::usage(format!("-o {}: {words}", output.display())));
+        }
+    }
+    let is_for_stdout = args.output.is_empty() || args.output.iter().any(|path| is_stdout(path));
+    if is_for_stdout { refuse_stdout(&inputs) } else { Ok(()) }
 }
 
 /// A folder, for whoever reads of it in another one.

@@ -160,6 +160,29 @@ fn an_existing_output_is_kept() {
     assert!(Plan::new(parse(&line).unwrap()).is_ok(), "an empty file has nothing to lose");
 }
 
+/// Also where it is to be replaced, and by another name.
+#[test]
+fn what_a_scan_reads_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let [list, name, link] = ["list.csv", "name.csv", "link.xlsx"].map(path);
+    fs::write(&list, "10.0.0.1").unwrap();
+    fs::hard_link(&list, &name).unwrap();
+    std::os::unix::fs::symlink(&list, &link).unwrap();
+    for (words, of) in [
+        (format!("@{list} -o {list}"), "targets"),
+        (format!("@{list} -o {list} --overwrite"), "targets"),
+        (format!("10.0.0.2 @{name} -o {list} --overwrite"), "targets"),
+        (format!("@{list} -o {link} --overwrite"), "targets"),
+        (format!("10.0.0.2 --exclude-file {list} -o new.csv -o {list} --overwrite"), "exclusions"),
+        (format!("10.0.0.2 --roots {list} -o {list} --overwrite"), "roots"),
+    ] {
+        let told = refusal(&words);
+        assert!(told.ends_with(&format!(": the {of} come from there: name another file")), "{words}: {told}");
+    }
+    assert_eq!(fs::read_to_string(list).unwrap(), "10.0.0.1");
+}
+
 /// Wherever in the command line it is named.
 #[test]
 fn what_scans_left_beside_an_output_is_kept() {

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::process::Stdio;
 
 use super::peers::listen;
-use super::program::{hailer, run, scan};
+use super::program::{hailer, run, scan, through_shell};
 
 /// Words after `hailer scan GOOD-TARGET` in a folder with the files of [`folder`], and what stderr must say.
 const TABLE: &[(&str, &str)] = &[
@@ -143,6 +143,34 @@ fn an_output_that_cannot_be_made_is_told_before_anything_is_sent() {
         assert!(ended.stderr.starts_with(expected), "{path}: {}", ended.stderr);
     }
     assert_nothing_came(&listener);
+}
+
+/// What is written there would be added to it, or take its place.
+#[test]
+fn what_is_read_is_not_where_rows_go() {
+    let (folder, listener) = (tempfile::tempdir().unwrap(), listen());
+    let list = format!("{}=smtp\n", listener.local_addr().unwrap());
+    std::fs::write(folder.path().join("list.csv"), &list).unwrap();
+    let goes_there = "list.csv: stdout goes there, and would be added to what is read: send it to another file";
+    for (from, to, words, told) in [
+        (
+            "list.csv",
+            "/dev/null",
+            "- -o list.csv --overwrite",
+            "-o list.csv: the targets come from there: name another",
+        ),
+        ("list.csv", "list.csv", "-", &goes_there.replace("list.csv", "stdin")),
+        ("/dev/null", "list.csv", "@list.csv", goes_there),
+        ("/dev/null", "list.csv", "127.0.0.2 --exclude-file list.csv -o - -o rows.csv", goes_there),
+    ] {
+        let onto = format!("exec < {from} >> {to}");
+        let ended = run(through_shell(&[], &onto, &scan(words.split(' '))).current_dir(folder.path()));
+        assert_eq!(ended.code, Some(2), "{words}: {}", ended.stderr);
+        assert!(ended.stderr.starts_with(&format!("hailer: {told}")), "{words}: {}", ended.stderr);
+        assert_eq!(std::fs::read_to_string(folder.path().join("list.csv")).unwrap(), list, "{words}");
+    }
+    assert_nothing_came(&listener);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 /// A connection on loopback is in the listener's queue before `connect()` returns: none can be on its way still.
