@@ -20,6 +20,7 @@ use super::dialogues::Dialogues;
 use super::fresh::cannot_write;
 use super::layout::Layouts;
 use super::look;
+use super::same::Identity;
 
 /// Where rows go, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +96,14 @@ impl Destination {
         }
         let beside = files(&outputs).next().map(Regular::beside);
         let mut destination = Self { outputs, beside, openings: Vec::new(), locks: Vec::new() };
+        let mut known: Vec<(Identity, &PathBuf)> = Vec::new();
         for file in files(&destination.outputs) {
+            let identity = Identity::of(&file.rows());
+            if let Some((_, other)) = known.iter().find(|(known, _)| Some(*known) == identity) {
+                let words = format!("it is the same file as {}: name another", other.display());
+                return Err(Failure::usage(format!("-o {}: {words}", file.path.display())));
+            }
+            known.extend(identity.map(|identity| (identity, file.path)));
             destination.locks.extend(lock(file.path, &file.rows())?);
         }
         if !overwrite && journal.is_none() {

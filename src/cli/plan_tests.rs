@@ -455,6 +455,21 @@ fn a_shard_may_be_named_in_other_words_and_quiet_is_not_kept() {
     left.assert_refused("--resume {}/rows.csv --shard-index 1 --shard-count 4", "cannot go on from");
 }
 
+/// A workbook takes the place of a name, rows are written to what it stands for.
+#[test]
+fn two_outputs_are_two_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let [one, other, book] = ["one.csv", "other.csv", "book.xlsx"].map(path);
+    fs::write(&one, "").unwrap();
+    for name in [&other, &book] {
+        fs::hard_link(&one, name).unwrap();
+    }
+    let words = refusal(&format!("127.0.0.1 -o {one} -o {other} --overwrite"));
+    assert_eq!(words, format!("-o {other}: it is the same file as {one}: name another"));
+    assert!(Plan::new(parse(&format!("127.0.0.1 -o {one} -o {book} --overwrite")).unwrap()).is_ok());
+}
+
 #[test]
 fn two_scans_do_not_write_to_one_file() {
     let left = Left::begin(LINE);
