@@ -166,8 +166,8 @@ fn refuse_what_is_at(file: Regular<'_>) -> Result<(), Failure> {
     // An empty file has nothing to lose, unless that is what a scan came to: mktemp makes such, and so does a scan that is
     // killed as it begins.
     let is_empty = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.len() == 0);
-    // Where rows make the file that a link leads to, a report would replace a link that leads nowhere.
-    let exists = if file.is_report { path.symlink_metadata().is_ok() } else { path.exists() };
+    // Also a link that leads nowhere, which a report would replace.
+    let exists = path.symlink_metadata().is_ok();
     match (exists, manifest.exists()) {
         (true, has_manifest) if has_manifest || !is_empty(path) => {
             refuse("it exists: name another file, or replace it with --overwrite")
@@ -206,6 +206,9 @@ fn output(path: &Path) -> Result<Output, Failure> {
     }
     let format = Format::from_path(path)
         .ok_or_else(|| refuse("no format is known by this ending: use .csv, .ndjson, .jsonl, .xlsx or .html"))?;
+    if path.is_symlink() && matches!(path.try_exists(), Ok(false)) {
+        return Err(refuse("it is a link that leads nowhere: make the file that it leads to, or name another"));
+    }
     Ok(if is_stream { Output::Stream(path.to_owned(), format) } else { Output::File(path.to_owned(), format) })
 }
 

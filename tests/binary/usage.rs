@@ -132,15 +132,19 @@ fn what_is_wrong_is_named_and_nothing_is_sent() {
 fn an_output_that_cannot_be_made_is_told_before_anything_is_sent() {
     let (folder, listener) = (folder(), listen());
     std::fs::create_dir(folder.path().join("folder.csv")).unwrap();
+    std::os::unix::fs::symlink("nowhere.csv", folder.path().join("link.csv")).unwrap();
     let target = format!("{}=smtp", listener.local_addr().unwrap());
     let table = [
-        ("nosuch/rows.csv", "hailer: cannot create nosuch/rows.csv: No such file or directory"),
-        ("folder.csv", "hailer: cannot create folder.csv: Is a directory"),
+        ("nosuch/rows.csv", 1, "hailer: cannot create nosuch/rows.csv: No such file or directory"),
+        ("folder.csv", 1, "hailer: cannot create folder.csv: Is a directory"),
+        ("link.csv", 2, "hailer: -o link.csv: it is a link that leads nowhere: "),
     ];
-    for (path, expected) in table {
-        let ended = run(scan([target.as_str(), "-o", path]).current_dir(folder.path()));
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{path}: {}", ended.stderr);
-        assert!(ended.stderr.starts_with(expected), "{path}: {}", ended.stderr);
+    for (path, code, expected) in table {
+        for more in [None, Some("--overwrite")] {
+            let ended = run(scan([target.as_str(), "-o", path].into_iter().chain(more)).current_dir(folder.path()));
+            assert_eq!((ended.code, ended.stdout.as_str()), (Some(code), ""), "{path}: {}", ended.stderr);
+            assert!(ended.stderr.starts_with(expected), "{path}: {}", ended.stderr);
+        }
     }
     assert_nothing_came(&listener);
 }
