@@ -349,7 +349,7 @@ impl Outputs {
 
     /// Hands every row that waits to the system, of the files; how long each is then.
     pub(super) fn mark(&mut self) -> io::Result<Vec<u64>> {
-        self.files.iter_mut().map(|output| output.flush().map(|()| output.complete())).collect()
+        self.files.iter_mut().map(|output| can_go_on(output.flush()).map(|()| output.complete())).collect()
     }
 
     pub(super) fn write(&mut self, row: &Observation) -> io::Result<()> {
@@ -367,9 +367,14 @@ impl Outputs {
 
     /// Has its turn with every output, also after one has failed; the first error is told.
     fn each(&mut self, mut turn: impl FnMut(&mut dyn RowWriter) -> io::Result<()>) -> io::Result<()> {
-        let files = self.files.iter_mut().map(|output| turn(&mut **output)).fold(Ok(()), Result::and);
+        let files = self.files.iter_mut().map(|output| can_go_on(turn(&mut **output))).fold(Ok(()), Result::and);
         self.others.iter_mut().map(|output| turn(&mut **output)).fold(files, Result::and)
     }
+}
+
+/// What a file does not take now it takes once the cause is mended.
+fn can_go_on(turn: io::Result<()>) -> io::Result<()> {
+    turn.map_err(|error| io::Error::new(error.kind(), format!("{error}; then go on with it (--resume)")))
 }
 
 /// Writes to a terminal that also shows a progress bar.

@@ -160,10 +160,10 @@ impl<T: Target> RowSink<T> {
 
     fn write_failure(&self, cause: &io::Error) -> io::Error {
         let advice = match cause.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room for it and scan again",
-            ErrorKind::FileTooLarge => "raise the limit on the length of files (ulimit -f) and scan again",
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room for it",
+            ErrorKind::FileTooLarge => "raise the limit on the length of files (ulimit -f)",
             ErrorKind::BrokenPipe => "what read it has ended",
-            _ => "see whether its disk is sound and scan again",
+            _ => "see whether its disk is sound",
         };
         let state = if self.torn > 0 { "its last row is torn" } else { "every row that it took is whole" };
         failure("write", &self.name, cause, &format!("{state}; {advice}"))
