@@ -220,10 +220,15 @@ fn chosen(names: &[String], is_csv: bool, others: &[std::sync::Arc<str>]) -> Res
 
 /// That a name is none, and the column that may have been meant. It is escaped where it is told.
 fn no_column(wrong: &str) -> String {
+    if wrong.is_empty() {
+        return "a name is missing: write them as ip,port".to_owned();
+    }
     let words = format!("there is no column '{wrong}'");
     let known = Field::all().iter().map(|field| field.as_str());
     let distance = |name: &&str| strsim::damerau_levenshtein(name, wrong);
-    match known.min_by_key(distance).filter(|name| distance(name) <= 2) {
+    // Any short name is that near to another one.
+    let most = (wrong.chars().count() / 2).min(2);
+    match known.min_by_key(distance).filter(|name| distance(name) <= most) {
         Some(name) => format!("{words}: did you mean '{name}'?"),
         None => format!("{words}: the README lists them, and `hailer schema` prints them"),
     }
@@ -262,6 +267,26 @@ mod tests {
         for (args, formats, expected) in table {
             let words = refusal(&args, formats);
             assert!(words.starts_with(expected), "{words}");
+        }
+    }
+
+    /// Nothing is made of a name that is too short to be a slip of another's.
+    #[test]
+    fn what_may_have_been_meant_is_like_it() {
+        let table = [
+            ("", "a name is missing: write them as ip,port"),
+            ("i", "there is no column 'i': the README"),
+            ("xy", "there is no column 'xy': the README"),
+            ("pi", "there is no column 'pi': did you mean 'ip'?"),
+            ("tsl", "there is no column 'tsl': did you mean 'tls'?"),
+            ("verison", "there is no column 'verison': did you mean 'version'?"),
+        ];
+        for (wrong, expected) in table {
+            for before in [vec![], vec!["port".to_owned()]] {
+                let args = LayoutArgs { columns: [before, vec![wrong.to_owned()]].concat(), ..LayoutArgs::default() };
+                let words = refusal(&args, &[Format::Csv]);
+                assert!(words.starts_with(&format!("--columns: {expected}")), "{words}");
+            }
         }
     }
 
