@@ -7,7 +7,7 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use hailer::manifest::{Scope, Settings};
-use hailer::output::{Extra, Field, Format, hex};
+use hailer::output::{Column, Extra, Field, Format, hex};
 use hailer::{
     Config, Family, Journal, Leave, Mark, Ports, Profile, Recorded, Roots, Scan, Shard, Targets, TargetsBuilder,
 };
@@ -293,6 +293,12 @@ fn lost(args: &ScanArgs, destination: &Destination, layouts: &Layouts) -> Result
     if shard(args)? != Shard::WHOLE {
         lost.extend(cannot_be_joined(destination, layouts)?.map(str::to_owned));
     }
+    let missing = missing(layouts);
+    if !missing.is_empty() && has_rows(destination) {
+        let missing = missing.iter().map(|column| format!("'{}'", column.as_str())).collect::<Vec<_>>().join(", ");
+        let words = "cannot be read back (report, diff): name them all there";
+        lost.push(format!("--columns: rows without {missing} {words}"));
+    }
     let samples = args.samples.is_some_and(|samples| samples.get() > 1);
     let asked = [("--transcript", args.transcript, Extra::Transcript), ("--samples", samples, Extra::Variants)];
     for (option, _, key) in asked.into_iter().filter(|(_, is_asked, _)| *is_asked) {
@@ -308,19 +314,17 @@ fn lost(args: &ScanArgs, destination: &Destination, layouts: &Layouts) -> Result
 /// Why what a shard writes cannot be joined with the others': refused where its rows cannot be read back at all, else told.
 fn cannot_be_joined(destination: &Destination, layouts: &Layouts) -> Result<Option<&'static str>, Failure> {
     let refuse = |words: String| Err(Failure::usage(format!("--shard: {words}")));
-    let is_file = |output: &Output| matches!(output, Output::File(..));
-    let (has_rows, has_files) = (destination.outputs.iter().any(is_file), destination.files().next().is_some());
     // Whoever has them on stdout alone does something of his own with them.
-    if !has_files {
+    if destination.files().next().is_none() {
         return Ok(None);
     }
-    if let Some(missing) = NEEDED.into_iter().find(|column| !layouts.has(Field::Column(*column))) {
+    if let Some(missing) = missing(layouts).first() {
         let name = missing.as_str();
         return refuse(format!(
             "rows without '{name}' cannot be read back, so that shards could not be joined: name it in --columns"
         ));
     }
-    if has_rows {
+    if has_rows(destination) {
         return Ok(None);
     }
     let is_read_back = |format: &Format| *format != Format::Text;
@@ -331,6 +335,16 @@ fn cannot_be_joined(destination: &Destination, layouts: &Layouts) -> Result<Opti
     }
     let words = "workbooks and pages cannot be read back, so that shards could not be joined: add -o FILE.ndjson";
     refuse(words.to_owned())
+}
+
+/// Without which rows cannot be read back.
+fn missing(layouts: &Layouts) -> Vec<Column> {
+    NEEDED.into_iter().filter(|column| !layouts.has(Field::Column(*column))).collect()
+}
+
+/// Whether there is a file of rows.
+fn has_rows(destination: &Destination) -> bool {
+    destination.outputs.iter().any(|output| matches!(output, Output::File(..)))
 }
 
 /// The targets that were named, but for those that are excluded.

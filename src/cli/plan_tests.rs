@@ -228,7 +228,7 @@ fn what_no_output_would_keep_is_told() {
         assert_eq!(told(&format!("--transcript --samples 2 {line}")), expected, "{line}");
     }
     assert_eq!(told("--transcript -o {}/a.xlsx"), [without("--transcript")]);
-    let chosen = told("--transcript -o {}/a.xlsx -o {}/a.ndjson --columns ip,port");
+    let chosen = told("--transcript -o {}/a.xlsx -o {}/a.ndjson --columns ip,port,service,outcome");
     assert_eq!(chosen, ["--transcript: no output has all of it: name 'transcript' in --columns"]);
     std::os::unix::fs::symlink("/dev/null", folder.path().join("null.csv")).unwrap();
     let streamed = told("--shard 1/2 -o {}/a.xlsx -o {}/null.csv").concat();
@@ -238,9 +238,19 @@ fn what_no_output_would_keep_is_told() {
         "--shard 1/2 --transcript -o {}/a.xlsx -o {}/a.ndjson",
         "--shard 1/1 --samples 1 -o {}/a.xlsx",
         "--shard 1/2 -o {}/a.csv --columns outcome,service,port,ip",
-        "--samples 2 -o {}/a.ndjson --columns ip,variants",
+        "--samples 2 -o {}/a.ndjson --columns ip,port,service,outcome,variants",
+        "-o {}/null.csv -o - --columns software",
     ] {
         assert_eq!(told(line), [""; 0], "{line}");
+    }
+    for (columns, missing) in
+        [("software,ip,port,service", "'outcome'"), ("software", "'ip', 'port', 'service', 'outcome'")]
+    {
+        let expected =
+            format!("--columns: rows without {missing} cannot be read back (report, diff): name them all there");
+        for line in ["-o {}/a.csv", "-o {}/a.xlsx -o {}/a.ndjson"] {
+            assert_eq!(told(&format!("{line} --columns {columns}")), [expected.as_str()], "{line} {columns}");
+        }
     }
 }
 
