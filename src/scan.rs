@@ -164,8 +164,20 @@ impl Scan {
     /// # Panics
     /// Outside a tokio runtime with its I/O and time drivers enabled.
     pub fn run(self) -> Observations {
+        let mut rows = self.stand_by();
+        rows.begin();
+        rows
+    }
+
+    /// The same, but until [`Observations::begin`] nothing is sent but to canaries.
+    ///
+    /// # Panics
+    /// As [`Scan::run`] does.
+    pub fn stand_by(self) -> Observations {
         let Self { prober, names, notices, settings, .. } = self;
-        Run::new(prober, names, settings).start(notices)
+        // Taken before any slot can ask for work.
+        let (pause, _) = prober.agenda.pause();
+        Observations { standing_by: Some(pause), ..Run::new(prober, names, settings).start(notices) }
     }
 }
 
@@ -198,10 +210,11 @@ impl<N: Network> Run<N> {
         let slots = usize::try_from(enough).unwrap_or(usize::MAX).min(self.settings.concurrency.get());
         let run = Arc::new(self);
         let mut tasks: JoinSet<()> = JoinSet::new();
-        run.watch_canaries(&mut tasks, &sender);
+        let hailing = run.watch_canaries(&mut tasks, &sender);
         tasks.spawn(Arc::clone(&run).watch_machine());
         tasks.spawn(run.open(slots, sender));
-        Observations { rows, slots: tasks, agenda, handed_out: Vec::new(), notices: Some(notices) }
+        let notices = Some(notices);
+        Observations { rows, slots: tasks, agenda, handed_out: Vec::new(), notices, hailing, standing_by: None }
     }
 
     /// Keeps an eye on this machine for as long as something is begun.

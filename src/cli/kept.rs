@@ -15,10 +15,12 @@ use hailer::output::escape::escape;
 use hailer::output::schema::SCHEMA_VERSION;
 use hailer::output::{Report, Timestamp, sync_folder};
 use hailer::{Journal, NamesLog, Stats, Tally};
+use nix::unistd::{AccessFlags, access};
 
 use super::Failure;
 use super::beside::{Beside, keep_from_others, report_of, rows_of};
 use super::keeper::{Files, keep};
+use super::outputs::Outputs;
 use super::spool::Spool;
 
 /// What is kept of one scan.
@@ -27,6 +29,8 @@ pub(super) struct Kept {
     pub(super) beside: Beside,
     pub(super) journal: Journal,
     pub(super) is_resumed: bool,
+    /// Whether there is one that this scan can be gone on from.
+    pub(super) has_journal: bool,
     /// Targets that came from stdin in this run.
     pub(super) spool: Option<Spool>,
     pub(super) facts: Facts,
@@ -53,17 +57,19 @@ pub(super) struct Facts {
 }
 
 impl Kept {
-    /// Writes the journal for the first time, before anything is sent, to an output or to the network.
-    pub(super) fn begin(&mut self, outputs: Vec<File>, names: Option<NamesLog>) -> Result<Files, Failure> {
+    /// Takes the outputs over and keeps how far the scan is, before anything is sent, to an output or to the network. Whatever
+    /// ends it half-way, either what was there before is there still, or a journal from which this scan goes on.
+    pub(super) fn begin(
+        &mut self,
+        outputs: &mut Outputs,
+        handles: Vec<File>,
+        names: Option<NamesLog>,
+    ) -> Result<Files, Failure> {
         let paths = self.journal.outputs.iter().map(rows_of);
-        let mut disk = Files { outputs: paths.zip(outputs).collect(), names, journal: self.beside.journal() };
+        let mut disk = Files { outputs: paths.zip(handles).collect(), names, journal: self.beside.journal() };
         let mark = self.journal.mark.clone();
-        let begun = self.make_room().and_then(|()| keep(&mut disk, &mut self.journal, mark));
-        let kept_from_others = begun.and_then(|()| {
-            let paths = [self.beside.journal(), self.beside.names(), self.beside.stdin()];
-            paths.iter().try_for_each(|path| keep_from_others(path, self.beside.output()))
-        });
-        kept_from_others.map(|()| disk).map_err(Failure::failed)
+        let begun = self.take_over(outputs).and_then(|()| keep(&mut disk, &mut self.journal, mark));
+        begun.and_then(|()| self.keep_from_others()).map(|()| disk).map_err(Failure::failed)
     }
 
     /// The command that goes on with the scan, and before that where rows are that nobody named.
@@ -110,26 +116,44 @@ impl Kept {
         sync_folder(self.beside.output())
     }
 
-    /// Removes what earlier scans to the same outputs left, and sees the files of this one onto the disk.
-    fn make_room(&mut self) -> io::Result<()> {
-        let others = self.journal.outputs.iter().skip(1).map(|output| Beside::new(output.path.clone()));
-        // No journal is to speak of a file that another scan has written to since.
-        for other in others.filter(|_| !self.is_resumed) {
-            for path in [other.journal(), other.manifest(), other.stdin(), other.names()] {
-                remove(&path)?;
-            }
-        }
-        if !self.is_resumed {
-            // The journal is replaced.
-            for path in [self.beside.manifest(), self.beside.stdin(), self.beside.names()] {
-                remove(&path)?;
-            }
-            // A report that is there stays until the new one takes its place: the journal tells that it is old.
-        }
+    /// Has what earlier scans left make room. With its journal this scan has begun: before that nothing is touched, and
+    /// behind it, what is there still goes when it is gone on with.
+    fn take_over(&mut self, outputs: &mut Outputs) -> io::Result<()> {
+        let of_before = if self.journal.takes_over { self.of_before() } else { Vec::new() };
+        of_before.iter().try_for_each(|path| check_removable(path))?;
         if let Some(spool) = &mut self.spool {
             spool.keep()?;
         }
+        self.sync_folders()?;
+        if self.journal.takes_over {
+            self.journal.write(&self.beside.journal())?;
+            self.has_journal = true;
+            self.keep_from_others()?;
+            of_before.iter().try_for_each(|path| remove(path))?;
+            // None of it comes back once the journal does not know it any more.
+            self.sync_folders()?;
+            self.journal.takes_over = false;
+        }
+        outputs.begin()
+    }
+
+    /// What earlier scans left beside the outputs. No journal is to speak of a file that another scan has written to since;
+    /// this one's own is replaced. A report that is there stays until the new one takes its place.
+    fn of_before(&self) -> Vec<PathBuf> {
+        let others = self.journal.outputs.iter().skip(1).map(|output| Beside::new(output.path.clone()));
+        let others = others.flat_map(|other| [other.journal(), other.manifest(), other.stdin(), other.names()]);
+        let takes_stdin = self.journal.command.get("targets").is_some_and(|targets| targets.iter().any(|it| it == "-"));
+        let stdin = (!takes_stdin).then(|| self.beside.stdin());
+        others.chain([self.beside.manifest(), self.beside.names()]).chain(stdin).collect()
+    }
+
+    fn sync_folders(&self) -> io::Result<()> {
         self.journal.outputs.iter().try_for_each(|output| sync_folder(&output.path))
+    }
+
+    fn keep_from_others(&self) -> io::Result<()> {
+        let paths = [self.beside.journal(), self.beside.names(), self.beside.stdin()];
+        paths.iter().try_for_each(|path| keep_from_others(path, self.beside.output()))
     }
 
     fn manifest(&self, stats: &Stats, tally: &Tally, elapsed: Duration) -> io::Result<Manifest> {
@@ -180,9 +204,25 @@ pub(super) fn now() -> String {
 
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
-        Err(cause) if cause.kind() != ErrorKind::NotFound => {
-            Err(io::Error::new(cause.kind(), format!("cannot remove {}: {cause}", path.display())))
-        }
+        Err(cause) if cause.kind() != ErrorKind::NotFound => Err(cannot_remove(path, &cause)),
         Ok(()) | Err(_) => Ok(()),
     }
 }
+
+/// Whether it could be removed, or is not there.
+fn check_removable(path: &Path) -> io::Result<()> {
+    let Ok(metadata) = path.symlink_metadata() else { return Ok(()) };
+    if metadata.is_dir() {
+        return Err(cannot_remove(path, &ErrorKind::IsADirectory.into()));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    access(folder, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|cause| cannot_remove(path, &cause.into()))
+}
+
+fn cannot_remove(path: &Path, cause: &io::Error) -> io::Error {
+    io::Error::new(cause.kind(), format!("cannot remove {}: {cause}", path.display()))
+}
+
+#[cfg(test)]
+#[path = "kept_tests.rs"]
+mod tests;

@@ -117,6 +117,17 @@ impl Destination {
         Ok(destination)
     }
 
+    /// Removes what was made of a scan that never began.
+    pub(super) fn take_back(&self) {
+        let made = self.files().zip(&self.openings).filter(|(_, opening)| **opening == Opening::Create);
+        for rows in made.map(|(file, _)| file.rows()) {
+            if rows.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0) {
+                // An empty file is in nobody's way.
+                let _ = fs::remove_file(rows);
+            }
+        }
+    }
+
     /// The regular files.
     pub(super) fn files(&self) -> impl Iterator<Item = Regular<'_>> {
         files(&self.outputs)
@@ -236,7 +247,10 @@ fn marks(journal: &Journal, outputs: &[Output]) -> Result<Vec<u64>, Failure> {
             began_with.filter(|(other, _)| place(&other.path) == place(path) && other.format == regular.format);
         let refuse = |words: &str| Failure::usage(format!("-o {}: {words}", path.display()));
         let (file, length) = same.next().ok_or_else(|| refuse("the scan did not begin with this output"))?;
-        let is_anothers = if Some(file) == journal.outputs.first() {
+        let is_anothers = if journal.takes_over {
+            // What lies there is of before.
+            false
+        } else if Some(file) == journal.outputs.first() {
             // A scan that is killed as it ends has left its manifest already.
             own.manifest().exists() && !is_of_same_scan(&own.manifest(), journal)
         } else {
@@ -288,7 +302,8 @@ impl Outputs {
         Self { files, others }
     }
 
-    /// Opens them all; lines for people are written around the progress bar. The handles are those of the files.
+    /// Opens them all; lines for people are written around the progress bar. The handles are those of the files, in which
+    /// all that is there stays until they [`begin`](Self::begin).
     pub(super) fn open(
         destination: &mut Destination,
         layouts: &Layouts,
@@ -300,8 +315,8 @@ impl Outputs {
         let mut open = |path: &Path, rows: &Path, layout: Layout| -> Result<(), Failure> {
             let opening = openings.next().copied().unwrap_or(Opening::Create);
             let file = match opening {
-                Opening::Create => RowFile::create(rows, layout, false),
-                Opening::Replace => RowFile::create(rows, layout, true),
+                Opening::Create => RowFile::stand_by(rows, layout, false),
+                Opening::Replace => RowFile::stand_by(rows, layout, true),
                 Opening::GoOn(mark) => RowFile::resume(rows, layout, mark),
             };
             let file = file.map_err(Failure::failed)?;
@@ -340,6 +355,11 @@ impl Outputs {
         }
         opened.others = others;
         Ok((opened, handles))
+    }
+
+    /// Lets go of what the files held.
+    pub(super) fn begin(&mut self) -> io::Result<()> {
+        self.files.iter_mut().try_for_each(|output| output.begin())
     }
 
     /// Adds others that are shown every row.

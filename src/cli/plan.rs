@@ -81,7 +81,15 @@ impl Plan {
             builder = builder.names_log(beside.names());
         }
         let scan = match &resumed {
-            Some(resumed) => resumed.check(builder.resume(resumed.journal.mark.checkpoint.clone()).build())?,
+            Some(resumed) => {
+                // Names that lie there are of a scan before.
+                let builder = if resumed.journal.takes_over {
+                    builder
+                } else {
+                    builder.resume(resumed.journal.mark.checkpoint.clone())
+                };
+                resumed.check(builder.build())?
+            }
             None => builder.build()?,
         };
         let (threads, quiet) = (args.threads, args.quiet);
@@ -109,7 +117,7 @@ impl Plan {
                     },
                 };
                 let spool = if let Stdin::Spooled(spool) = stdin { Some(spool) } else { None };
-                Some(Kept { beside, journal, is_resumed, spool, facts })
+                Some(Kept { beside, journal, is_resumed, has_journal: is_resumed, spool, facts })
             }
             None => None,
         };
@@ -165,6 +173,7 @@ fn journal(
         Some(resumed) => (resumed.wordlists(&digest), resumed.depths(depth)),
         None => (vec![digest], vec![depth.to_owned()]),
     };
+    let takes_over = resumed.as_ref().is_none_or(|resumed| resumed.journal.takes_over);
     let (began, mark) = resumed.map_or_else(|| (now(), new()), |resumed| resumed.began(&outputs));
     Ok(Journal {
         version: Journal::VERSION,
@@ -178,6 +187,7 @@ fn journal(
         command,
         wordlists,
         depths,
+        takes_over,
         outputs,
         mark,
     })

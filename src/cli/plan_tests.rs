@@ -271,8 +271,8 @@ fn a_scan_that_is_refused_leaves_what_names_led_to() {
 fn a_scan_takes_the_journals_of_all_its_outputs() {
     let left = Left::begin("127.0.0.1 -p 21 -o {}/rows.csv");
     let mut plan = left.plan("127.0.0.1 -p 21 -o {}/a.csv -o {}/rows.csv --overwrite").unwrap();
-    let (_, handles) = Outputs::open(&mut plan.destination, &plan.layouts, &ProgressBar::hidden()).unwrap();
-    plan.kept.as_mut().unwrap().begin(handles, None).unwrap();
+    let (mut outputs, handles) = Outputs::open(&mut plan.destination, &plan.layouts, &ProgressBar::hidden()).unwrap();
+    plan.kept.as_mut().unwrap().begin(&mut outputs, handles, None).unwrap();
     drop(plan);
     left.assert_refused("--resume {}/rows.csv", "--resume {}/rows.csv: there is no journal {}/rows.csv.hailer");
     assert!(left.plan("--resume {}/a.csv").is_ok());
@@ -308,7 +308,7 @@ impl Left {
         let (mut outputs, handles) =
             Outputs::open(&mut plan.destination, &plan.layouts, &ProgressBar::hidden()).unwrap();
         let mut kept = plan.kept.unwrap();
-        let mut disk = kept.begin(handles, None).unwrap();
+        let mut disk = kept.begin(&mut outputs, handles, None).unwrap();
         let mark = Mark { lengths: outputs.mark().unwrap(), ..Mark::default() };
         keep(&mut disk, &mut kept.journal, mark).unwrap();
         left

@@ -203,6 +203,7 @@ fn first_journal(scan: &Scan) -> Journal {
         command: BTreeMap::new(),
         wordlists: Vec::new(),
         depths: Vec::new(),
+        takes_over: false,
         outputs: FORMATS.map(|format| Recorded { path: "/".into(), format: format.as_str().into() }).into(),
         mark: Mark { lengths: vec![0; FORMATS.len()], ..Mark::default() },
     }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use futures::StreamExt;
 use hailer::output::RowWriter;
 use hailer::output::escape::escape;
-use hailer::{Mark, Notice, Observations, Shard, Stats, Tally};
+use hailer::{Mark, NamesLog, Notice, Observations, Shard, Stats, Tally};
 use indicatif::HumanCount;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
@@ -61,41 +62,60 @@ pub(super) fn sweep(mut plan: Plan, witness: Option<Box<dyn RowWriter>>) -> Resu
     let from = plan.kept.as_ref().map(|kept| kept.journal.mark.clone()).unwrap_or_default();
     let done_before = from.checkpoint.done();
     let progress = Progress::new(plan.scan.endpoints(), done_before, plan.quiet);
-    let (mut outputs, handles) = Outputs::open(&mut plan.destination, &plan.layouts, progress.bar())?;
-    let disk = plan.kept.as_mut().map(|kept| kept.begin(handles, plan.scan.names_log())).transpose()?;
+    let opened = Outputs::open(&mut plan.destination, &plan.layouts, progress.bar());
+    let (mut outputs, handles) = opened.inspect_err(|_| plan.destination.take_back())?;
     // What a witness is there for cannot be repeated.
     let goes_on = witness.is_none();
     outputs.extend(witness);
-    if !plan.quiet {
-        announce(&plan, &from);
-    }
+    let announcement = (!plan.quiet).then(|| announcement(&plan, &from));
     // What is left of the plan holds the locks on the outputs.
-    let Plan { scan, kept, .. } = plan;
+    let Plan { scan, mut kept, destination, .. } = plan;
     let started = Instant::now();
     let ended = runtime.block_on(async {
-        let mut rows = scan.run();
+        let opened = Opened { outputs, handles, names: scan.names_log() };
+        let mut rows = scan.stand_by();
         let stats = rows.stats();
-        let journal = kept.as_ref().map(|kept| kept.journal.clone());
-        let keeper = disk.zip(journal).map(|(disk, journal)| Keeper::start(disk, journal)).transpose();
-        let record = Record::new(outputs, keeper.map_err(|error| cannot_start(&error))?, &from);
+        let begun = begin(&mut rows, opened, &mut kept, &mut signals).await;
+        announcement.filter(|_| matches!(begun, Ok(Some(_)))).into_iter().for_each(tell);
         let display = Display::start(progress, rows.stats()).map_err(|error| cannot_start(&error))?;
         let mut notices = tokio::spawn(pass_on(rows.notices(), display.speaker()));
-        let recorded = supervise(rows, record, &display, &mut signals).await;
+        let recorded = match begun {
+            Ok(Some((outputs, keeper))) => {
+                supervise(rows, Record::new(outputs, keeper, &from), &display, &mut signals).await.map(Some)
+            }
+            Ok(None) => {
+                // Hails that are under way.
+                drop(timeout(LAST_WORDS, rows.count()).await);
+                Ok(None)
+            }
+            Err(failure) => {
+                drop(rows);
+                Err(failure)
+            }
+        };
         // What befell the scan is told before what it came to. Nothing more can come, once its slots are gone.
         if timeout(LAST_WORDS, &mut notices).await.is_err() {
             notices.abort();
         }
         let recorded = match recorded {
-            Ok(recorded) => conclude(kept.as_ref(), &stats, recorded, (&display, &mut signals)).await,
+            Ok(Some(recorded)) => conclude(kept.as_ref(), &stats, recorded, (&display, &mut signals)).await.map(Some),
+            Ok(None) if stats.is_canary_dead() => Err(Failure::failed(
+                "a canary does not answer: see that it is up, and the path to it; nothing was begun",
+            )),
+            Ok(None) => {
+                display.say("stopped: nothing was begun".to_owned());
+                Ok(None)
+            }
             Err(failure) => Err(failure),
         };
-        if let Ok((_, tally)) = &recorded {
+        if let Ok(Some((_, tally))) = &recorded {
             let summary =
                 Summary { stats: &stats, tally, elapsed: started.elapsed(), done_before, tone: Tone::of_stderr() };
             display.say(summary.render().trim_end().to_owned());
         }
-        let ended = recorded.map(|(ended, _)| ended);
-        if let Some(kept) = kept.as_ref().filter(|_| goes_on && !matches!(ended, Ok(Ended::Done))) {
+        let ended = recorded.map(|recorded| recorded.map_or(Ended::Stopped, |(ended, _)| ended));
+        let left = kept.as_ref().filter(|kept| goes_on && kept.has_journal);
+        if let Some(kept) = left.filter(|_| !matches!(ended, Ok(Ended::Done))) {
             display.say(kept.go_on());
         }
         // Also where it came while the last row was written, and everything is done.
@@ -106,11 +126,57 @@ pub(super) fn sweep(mut plan: Plan, witness: Option<Box<dyn RowWriter>>) -> Resu
             () = signals.next() => {}
             () = sleep(LAST_WORDS), if is_to_end => {}
         }
+        if kept.is_some_and(|kept| !kept.has_journal) {
+            destination.take_back();
+        }
         ended
     });
     // Dropping it would wait for names that are still being looked up, for as long as the system's resolver likes.
     runtime.shutdown_background();
     ended
+}
+
+/// The outputs, in which all is still as it was.
+struct Opened {
+    outputs: Outputs,
+    /// Of those that are files.
+    handles: Vec<File>,
+    names: Option<NamesLog>,
+}
+
+/// Has the canaries answer, the outputs taken over, and then the scan begun; none where it is not to begin.
+async fn begin(
+    rows: &mut Observations,
+    opened: Opened,
+    kept: &mut Option<Kept>,
+    signals: &mut Signals,
+) -> Result<Option<(Outputs, Option<Keeper>)>, Failure> {
+    let is_hailed = tokio::select! {
+        biased;
+        is_hailed = rows.hailed() => is_hailed,
+        () = signals.next() => false,
+    };
+    if !is_hailed {
+        rows.stopper().stop();
+        return Ok(None);
+    }
+    let Opened { mut outputs, handles, names } = opened;
+    let Some(mut keeping) = kept.take() else {
+        rows.begin();
+        return Ok(Some((outputs, None)));
+    };
+    // A disk that takes its time stops no clock.
+    let taking_over = tokio::task::spawn_blocking(move || {
+        let disk = keeping.begin(&mut outputs, handles, names);
+        (keeping, outputs, disk)
+    });
+    let taken = taking_over.await;
+    let (keeping, outputs, disk) =
+        taken.map_err(|_| Failure::failed("what takes the outputs over ended before its time: this is a defect"))?;
+    let journal = kept.insert(keeping).journal.clone();
+    let keeper = Keeper::start(disk?, journal).map_err(|error| cannot_start(&error))?;
+    rows.begin();
+    Ok(Some((outputs, Some(keeper))))
 }
 
 /// Says what befalls the scan as a whole.
@@ -130,11 +196,6 @@ async fn conclude(
 ) -> Result<(Ended, Tally), Failure> {
     let Written { tally, elapsed, result } = written;
     result.map_err(Failure::failed)?;
-    if stats.is_canary_dead() {
-        return Err(Failure::failed(
-            "a canary does not answer: see that it is up, and the path to it; nothing was begun",
-        ));
-    }
     let Some(kept) = kept.filter(|_| ended == Ended::Done) else { return Ok((ended, tally)) };
     let now = SystemTime::now();
     for made in kept.reports() {
@@ -230,11 +291,9 @@ fn recorded(ended: Result<Written, RecvError>, as_asked: Ended) -> Result<(Ended
     Ok((as_asked, written))
 }
 
-fn announce(plan: &Plan, from: &Mark) {
-    for remark in &plan.remarks {
-        tell(remark);
-    }
-    let Plan { scan, destination, .. } = plan;
+/// What people are told as it begins.
+fn announcement(plan: &Plan, from: &Mark) -> String {
+    let Plan { scan, destination, kept, remarks, .. } = plan;
     let endpoints = scan.endpoints();
     let noun = if endpoints == 1 { "endpoint" } else { "endpoints" };
     let shard = scan.shard();
@@ -242,19 +301,20 @@ fn announce(plan: &Plan, from: &Mark) {
     let slots = u64::try_from(scan.concurrency().get()).unwrap_or(u64::MAX).min(endpoints);
     let (pace, seed) = (scan.pace(), scan.seed());
     let pace = if shard.is_empty() { pace.to_owned() } else { format!("{pace}, all shards together") };
-    tell(format_args!("{} {noun}{shard}, {slots} at once, {pace}, seed {seed}", HumanCount(endpoints)));
-    if plan.kept.as_ref().is_some_and(|kept| kept.is_resumed) {
+    let mut lines = remarks.clone();
+    lines.push(format!("{} {noun}{shard}, {slots} at once, {pace}, seed {seed}", HumanCount(endpoints)));
+    if kept.as_ref().is_some_and(|kept| kept.is_resumed) {
         let (done, rows) = (HumanCount(from.checkpoint.done()), HumanCount(from.tally.rows));
-        tell(format_args!("going on: {done} done and {rows} rows written before"));
+        lines.push(format!("going on: {done} done and {rows} rows written before"));
     }
     let streams = destination.streams().join(", ");
-    if streams.is_empty() {
-        return;
+    if !streams.is_empty() {
+        lines.push(match kept {
+            Some(_) => format!("{streams} cannot be gone on with: another run writes only its own rows there"),
+            None => format!("{streams} cannot be gone on with: give a file (-o FILE) to be able to --resume"),
+        });
     }
-    match &plan.kept {
-        Some(_) => tell(format_args!("{streams} cannot be gone on with: another run writes only its own rows there")),
-        None => tell(format_args!("{streams} cannot be gone on with: give a file (-o FILE) to be able to --resume")),
-    }
+    lines.join("\n")
 }
 
 fn runtime(plan: &Plan) -> Result<Runtime, Failure> {

@@ -34,6 +34,12 @@ pub trait Target: Write + Send {
 
 /// Rows to somewhere that a later run can go on with.
 pub trait Marked: RowWriter {
+    /// Lets go of what was there before ([`RowFile::stand_by`]), where that is not done yet.
+    ///
+    /// # Errors
+    /// Where it cannot be cut.
+    fn begin(&mut self) -> io::Result<()>;
+
     /// How many bytes of whole rows are with the system: where [`RowSink::resume`] can go on.
     fn complete(&self) -> u64;
 }
@@ -55,6 +61,8 @@ pub struct RowSink<T: Target> {
     complete: u64,
     /// When [`RowWriter::flush_if_due`] last saw that nothing waited.
     empty_at: Option<Instant>,
+    /// Whether the target still holds what it held before.
+    stands_by: bool,
 }
 
 impl RowSink<FileTarget> {
@@ -71,6 +79,13 @@ impl RowSink<FileTarget> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn create(path: &Path, layout: impl Into<Layout>, overwrite: bool) -> io::Result<Self> {
+        let mut rows = Self::stand_by(path, layout, overwrite)?;
+        rows.begin()?;
+        Ok(rows)
+    }
+
+    /// The same, but what is in the file stays until [`Marked::begin`], before which no row may be written.
+    pub fn stand_by(path: &Path, layout: impl Into<Layout>, overwrite: bool) -> io::Result<Self> {
         let target = FileTarget::create(path, overwrite).map_err(|cause| {
             let advice = match cause.kind() {
                 ErrorKind::AlreadyExists => "choose another name, or have it overwritten",
@@ -80,7 +95,7 @@ impl RowSink<FileTarget> {
             };
             failure("create", &path.display().to_string(), &cause, advice)
         })?;
-        Ok(Self::new(layout, path.display().to_string(), target))
+        Ok(Self::bare(layout, path.display().to_string(), target))
     }
 
     /// Opens a file to go on after its first `complete` bytes, which are whole rows; what is behind them is cut off.
@@ -129,10 +144,17 @@ impl<T: Target> RowSink<T> {
     }
 
     fn new(layout: impl Into<Layout>, name: String, target: T) -> Self {
+        let mut sink = Self::bare(layout, name, target);
+        sink.encoder.header(&mut sink.buffer);
+        sink.stands_by = false;
+        sink
+    }
+
+    /// Without a header.
+    fn bare(layout: impl Into<Layout>, name: String, target: T) -> Self {
+        let buffer = String::with_capacity(2 * Self::BUFFER);
         let encoder = Encoder::new(layout);
-        let mut buffer = String::with_capacity(2 * Self::BUFFER);
-        encoder.header(&mut buffer);
-        Self { target, name, encoder, buffer, torn: 0, complete: 0, empty_at: None }
+        Self { target, name, encoder, buffer, torn: 0, complete: 0, empty_at: None, stands_by: true }
     }
 
     /// How many bytes of whole rows are with the system: where [`RowSink::resume`] can go on.
@@ -207,6 +229,15 @@ impl<T: Target> RowWriter for RowSink<T> {
 }
 
 impl<T: Target> Marked for RowSink<T> {
+    fn begin(&mut self) -> io::Result<()> {
+        if self.stands_by {
+            self.target.cut(0).map_err(|cause| self.write_failure(&cause))?;
+            self.encoder.header(&mut self.buffer);
+            self.stands_by = false;
+        }
+        Ok(())
+    }
+
     fn complete(&self) -> u64 {
         self.complete
     }
@@ -239,9 +270,6 @@ impl FileTarget {
             opened => opened,
         }?;
         let is_regular = file.metadata()?.is_file();
-        if is_regular {
-            file.set_len(0)?;
-        }
         Ok(Self { file, is_regular })
     }
 

@@ -1,9 +1,11 @@
 //! Canaries: endpoints that are known to answer, hailed before a scan, every so often during it, and after. While one
 //! does not answer nothing is begun, because what does not answer then may be the path and not the target.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -19,26 +21,31 @@ use crate::target::Place;
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl<N: Network> Run<N> {
-    /// Has every canary watched by a task of its own. Nothing is begun before each has answered once.
-    pub(super) fn watch_canaries(self: &Arc<Self>, tasks: &mut JoinSet<()>, rows: &Rows) {
+    /// Has every canary watched by a task of its own. Nothing is begun before each has answered once. What comes back ends
+    /// when it is known of all whether they do.
+    pub(super) fn watch_canaries(self: &Arc<Self>, tasks: &mut JoinSet<()>, rows: &Rows) -> mpsc::Receiver<Infallible> {
+        let (hailing, hailed) = mpsc::channel(1);
         for canary in self.settings.canaries.iter().copied() {
             // Taken before any slot can ask for work.
             let (pause, _) = self.agenda().pause();
+            let first = (pause, hailing.clone());
             let run = Arc::clone(self);
             // A scan whose rows nobody wants any longer needs no canary.
             let unwanted = rows.clone();
             tasks.spawn(async move {
                 tokio::select! {
-                    () = run.watch(canary, pause) => {}
+                    () = run.watch(canary, first) => {}
                     () = unwanted.closed() => {}
                 }
             });
         }
+        hailed
     }
 
-    async fn watch(&self, canary: Canary, pause: Pause) {
+    /// Holds what it is given until the canary has answered once.
+    async fn watch(&self, canary: Canary, first: (Pause, mpsc::Sender<Infallible>)) {
         match self.hail_twice(canary).await {
-            Hail::Answered => drop(pause),
+            Hail::Answered => drop(first),
             Hail::Silent(outcome) | Hail::Untried(outcome) => {
                 // It never was a canary, or there is no path: no row may come of that.
                 self.agenda().tell(Notice::CanaryDead { canary: canary.address, outcome });

@@ -1,5 +1,6 @@
 //! The rows of a running scan, as they are handed out.
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::notice::Notice;
 use crate::observation::Observation;
-use crate::schedule::{Agenda, Checkpoint, Done, Stop, Ticket};
+use crate::schedule::{Agenda, Checkpoint, Done, Pause, Stop, Ticket};
 use crate::stats::Stats;
 use crate::target::AnswerBook;
 
@@ -28,6 +29,10 @@ pub struct Observations {
     /// What was handed out and does not count as done yet.
     pub(super) handed_out: Vec<Done>,
     pub(super) notices: Option<mpsc::Receiver<Notice>>,
+    /// Ends when it is known whether every canary answers.
+    pub(super) hailing: mpsc::Receiver<Infallible>,
+    /// Goes after the slots: what nobody began must not begin as it ends.
+    pub(super) standing_by: Option<Pause>,
 }
 
 /// What names led to, where that is kept for another run.
@@ -45,6 +50,17 @@ impl NamesLog {
 }
 
 impl Observations {
+    /// Waits until every canary has answered once; false where one does not, or the scan is to stop.
+    pub async fn hailed(&mut self) -> bool {
+        while self.hailing.recv().await.is_some() {}
+        !self.agenda.stop().is_asked()
+    }
+
+    /// Begins what stands by ([`crate::Scan::stand_by`]).
+    pub fn begin(&mut self) {
+        self.standing_by = None;
+    }
+
     /// What the scan has done so far.
     pub fn stats(&self) -> Arc<Stats> {
         Arc::clone(self.agenda.stats())

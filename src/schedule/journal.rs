@@ -51,6 +51,10 @@ pub struct Journal {
     /// did not keep it.
     #[serde(default)]
     pub depths: Vec<String>,
+    /// Whether the outputs, and what lies beside them, are still those of scans before, and are to go before anything is
+    /// sent. Earlier versions had them gone before there was a journal.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub takes_over: bool,
     /// The regular files that rows go to.
     pub outputs: Vec<Recorded>,
     /// How far it is.
@@ -147,6 +151,11 @@ impl Tally {
         }
         self.rows = self.rows.saturating_add(1);
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn increment(counts: &mut BTreeMap<Arc<str>, u64>, name: &str) {
@@ -271,6 +280,7 @@ mod tests {
             command: BTreeMap::from([("targets".into(), vec!["10.0.0.0/16".into(), "@/nets.txt".into()])]),
             wordlists: vec![hex(&[8; 32])],
             depths: vec!["tls".to_owned()],
+            takes_over: false,
             outputs: vec![Recorded { path: "/rows.csv".into(), format: "csv".into() }],
             mark: Mark { lengths: vec![417], elapsed: Duration::from_millis(1500), ..Mark::default() },
         }

@@ -66,6 +66,8 @@ mod outcomes;
 #[cfg(test)]
 mod outputs;
 #[cfg(test)]
+mod overwrite;
+#[cfg(test)]
 mod page;
 #[cfg(test)]
 mod peers;
