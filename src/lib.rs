@@ -36,8 +36,8 @@ pub use observation::{Observation, Outcome, Service};
 pub use probe::is_ehlo_name;
 pub use scan::{NamesLog, Observations, Scan};
 pub use schedule::{
-    Checkpoint, Journal, JournalError, Learnt, Mark, Rate, Recorded, Shard, ShardError, Slowed, Stop, Tallied, Tally,
-    listing,
+    Checkpoint, Journal, JournalError, Learnt, Mark, Rate, Recorded, Shard, ShardError, Slowed, Stamp, Stop, Tallied,
+    Tally, listing,
 };
 pub use stats::Stats;
 pub use target::{

@@ -1,7 +1,7 @@
 //! A file that an output goes to: it is there when all of it is written, and not before.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -66,6 +66,22 @@ impl Fresh {
             Kind::New { .. } => self.place.parent().unwrap_or(Path::new(".")).to_owned(),
             Kind::Stream(_) => env::temp_dir(),
         }
+    }
+
+    /// What it is like once it is on the disk, where it is a file.
+    pub(super) fn synced(&self) -> io::Result<Option<Metadata>> {
+        match &self.kind {
+            Kind::New { draft, .. } => draft.as_file().sync_all().and_then(|()| draft.as_file().metadata()).map(Some),
+            Kind::Stream(_) => Ok(None),
+        }
+    }
+
+    /// The same, where it is known better whether there is something to replace.
+    pub(super) fn replacing(mut self, is_there: bool) -> Self {
+        if let Kind::New { replaces, .. } = &mut self.kind {
+            *replaces = is_there;
+        }
+        self
     }
 
     /// Sees onto the disk what was written, and gives it its name.

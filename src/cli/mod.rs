@@ -29,6 +29,7 @@ mod progress;
 mod provenance;
 mod record;
 mod report;
+mod reports;
 mod resume;
 mod same;
 mod scan;

@@ -15,11 +15,12 @@ use indicatif::HumanCount;
 
 use super::Failure;
 use super::args::{LeaveArg, ProfileArg, ScanArgs};
-use super::beside::Beside;
+use super::beside::{Beside, report_of};
 use super::fresh::is_stdout;
 use super::kept::{Facts, Kept, now};
 use super::layout::{Layouts, NEEDED};
 use super::outputs::{Destination, Output};
+use super::reports;
 use super::resume::Resumed;
 use super::same::{Identity, refuse_stdout};
 use super::spool::Spool;
@@ -163,7 +164,15 @@ fn journal(
     let mut outputs = Vec::new();
     for file in destination.files() {
         let path = std::path::absolute(file.path).map_err(Failure::failed)?;
-        outputs.push(Recorded { path, format: file.format.to_owned() });
+        let replaces = match &resumed {
+            Some(resumed) => resumed.replaces(&path),
+            None => None,
+        };
+        let mut output = Recorded { path, format: file.format.to_owned(), replaces };
+        if output.replaces.is_none() && report_of(&output).is_some() {
+            output.replaces = Some(reports::stamp(&output.path).into_iter().collect());
+        }
+        outputs.push(output);
     }
     // The header of a new output is a row like others: what is not marked is written again.
     let new = || Mark { lengths: vec![0; outputs.len()], ..Mark::default() };

@@ -204,7 +204,9 @@ fn first_journal(scan: &Scan) -> Journal {
         wordlists: Vec::new(),
         depths: Vec::new(),
         takes_over: false,
-        outputs: FORMATS.map(|format| Recorded { path: "/".into(), format: format.as_str().into() }).into(),
+        outputs: FORMATS
+            .map(|format| Recorded { path: "/".into(), format: format.as_str().into(), replaces: None })
+            .into(),
         mark: Mark { lengths: vec![0; FORMATS.len()], ..Mark::default() },
     }
 }

@@ -96,11 +96,10 @@ pub(super) fn run(args: &ReportArgs) -> Result<Ended, Failure> {
     }
 }
 
-/// Makes a report of the rows of one file, in the place of what is there.
-pub(super) fn make(rows: &Path, report: formats::Report, path: &Path, how: &How<'_>) -> Result<(), Failure> {
+/// Makes a report of the rows of one file, which is still to be put in its place.
+pub(super) fn make(rows: &Path, report: formats::Report, path: &Path, how: &How<'_>) -> Result<Vec<Fresh>, Failure> {
     let output = Output::open(path, Form::Report(report))?;
-    let (_, files) = write(&[Input::open(rows)?], vec![output], &LayoutArgs::default(), how)?;
-    files.into_iter().try_for_each(Fresh::put)
+    write(&[Input::open(rows)?], vec![output], &LayoutArgs::default(), how).map(|(_, files)| files)
 }
 
 /// How rows are looked at.
@@ -394,6 +393,10 @@ mod tests {
         How { without_middleboxes: false, our_addresses: &[], sources: vec![], now, is_to_stop }
     }
 
+    fn make_and_put(rows: &Path, report: formats::Report, path: &Path, how: &How<'_>) -> Result<(), Failure> {
+        make(rows, report, path, how)?.into_iter().try_for_each(Fresh::put)
+    }
+
     /// The time is that of whoever has it made, who may have more than one made.
     #[test]
     fn a_report_is_as_of_the_time_that_is_given() {
@@ -401,7 +404,7 @@ mod tests {
         let [rows, page] = ["rows.csv", "page.html"].map(|name| folder.path().join(name));
         fs::write(&rows, "ip,port,service,outcome\n192.0.2.1,21,ftp,silent\n").unwrap();
         let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
-        make(&rows, formats::Report::Html, &page, &how(now, &|| false)).unwrap();
+        make_and_put(&rows, formats::Report::Html, &page, &how(now, &|| false)).unwrap();
         let page = fs::read_to_string(page).unwrap();
         assert!(page.contains(", 2001-09-09 01:46 UTC. "));
     }
@@ -442,7 +445,7 @@ mod tests {
                 let count = AtomicU32::new(0);
                 let is_to_stop: &(dyn Fn() -> bool + Sync) = &|| count.fetch_add(1, Ordering::Relaxed) >= asked;
                 let how = how(SystemTime::now(), is_to_stop);
-                assert_eq!(make(&rows, report, &path, &how).is_ok(), is_done, "{name}: {asked}");
+                assert_eq!(make_and_put(&rows, report, &path, &how).is_ok(), is_done, "{name}: {asked}");
                 assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "{name}: {asked}");
                 assert_eq!(fs::read(&path).unwrap() == b"precious", !is_done, "{name}: {asked}");
             }

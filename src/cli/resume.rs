@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use hailer::{Config, Error, Journal, JournalError, Mark, Recorded, Scan};
+use hailer::{Config, Error, Journal, JournalError, Mark, Recorded, Scan, Stamp};
 
 use super::Failure;
 use super::args::ScanArgs;
@@ -70,6 +70,12 @@ impl Resumed {
             same.map_or(0, |(_, length)| *length)
         };
         (began, Mark { lengths: outputs.iter().map(length).collect(), ..mark })
+    }
+
+    /// What a report may take the place of, where that was kept.
+    pub(super) fn replaces(&self, path: &Path) -> Option<Vec<Stamp>> {
+        let output = self.journal.outputs.iter().find(|output| place(&output.path) == place(path));
+        output.and_then(|output| output.replaces.clone())
     }
 
     /// What rows were named by so far, and are from now on.

@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt;
@@ -21,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use super::args::ScanArgs;
 use super::display::{Display, Speaker};
 use super::keeper::Keeper;
-use super::kept::{Kept, MadeOfAll};
+use super::kept::Kept;
 use super::look::Tone;
 use super::outputs::Outputs;
 use super::plan::Plan;
@@ -29,7 +27,7 @@ use super::progress::Progress;
 use super::record::{Record, Recorder, Written};
 use super::signals::Signals;
 use super::summary::Summary;
-use super::{Ended, Failure, list, report, tell};
+use super::{Ended, Failure, list, reports, tell};
 
 /// What the runtime takes, and what a file of rows does, with its lock and what is kept beside it.
 const OPEN_FILES: usize = 6;
@@ -200,43 +198,12 @@ async fn conclude(
     let now = SystemTime::now();
     for made in kept.reports() {
         display.say(format!("writing {}", escape(made.path.as_os_str().as_bytes())));
-        if make(made, kept, now, signals).await? == Ended::Stopped {
+        if reports::make(made, kept, now, signals).await? == Ended::Stopped {
             return Ok((Ended::Stopped, tally));
         }
     }
     kept.end(stats, &tally, elapsed).map_err(Failure::failed)?;
     Ok((ended, tally))
-}
-
-/// Makes what is made of all rows, as of that time, unless a signal asks not to.
-async fn make(made: MadeOfAll, kept: &Kept, now: SystemTime, signals: &mut Signals) -> Result<Ended, Failure> {
-    let is_to_stop = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&is_to_stop);
-    let (ours, sources) = (kept.our_addresses(), vec![kept.source()]);
-    let mut making = tokio::task::spawn_blocking(move || {
-        let is_to_stop: &(dyn Fn() -> bool + Sync) = &|| asked.load(Ordering::Relaxed);
-        let how = report::How { without_middleboxes: false, our_addresses: &ours, sources, now, is_to_stop };
-        report::make(&made.rows, made.report, &made.path, &how)
-    });
-    let result = tokio::select! {
-        result = &mut making => result,
-        () = signals.next() => {
-            is_to_stop.store(true, Ordering::Relaxed);
-            tokio::select! {
-                result = &mut making => result,
-                // What it has written so far has no name, and goes with this process.
-                () = signals.next() => return Ok(Ended::Stopped),
-            }
-        }
-    };
-    let result =
-        result.map_err(|_| Failure::failed("what makes the report ended before its time: this is a defect"))?;
-    // It may have been done in time.
-    if result.is_err() && is_to_stop.load(Ordering::Relaxed) {
-        Ok(Ended::Stopped)
-    } else {
-        result.map(|()| Ended::Done)
-    }
 }
 
 /// Drives the scan to its end, or to the end that a signal asks for.

@@ -6,7 +6,9 @@
 //! checkpoint are worth nothing apart, which is why they travel as one [`Mark`].
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +70,25 @@ pub struct Recorded {
     pub path: PathBuf,
     /// [`crate::output::Format::as_str`].
     pub format: String,
+    /// What is made of all rows takes the place of these and of no other file: of what was there when the scan began, and of
+    /// what the scan put there itself. Earlier versions did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Vec<Stamp>>,
+}
+
+/// By what a file is known again to which nobody has written since, also on a disk that is another device by then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    bytes: u64,
+    /// Since 1970, in seconds and nanoseconds.
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    /// That of a file.
+    pub fn of(metadata: &Metadata) -> Self {
+        Self { bytes: metadata.len(), modified: (metadata.mtime(), metadata.mtime_nsec()) }
+    }
 }
 
 /// How far a scan was at one moment.
@@ -281,7 +302,7 @@ mod tests {
             wordlists: vec![hex(&[8; 32])],
             depths: vec!["tls".to_owned()],
             takes_over: false,
-            outputs: vec![Recorded { path: "/rows.csv".into(), format: "csv".into() }],
+            outputs: vec![Recorded { path: "/rows.csv".into(), format: "csv".into(), replaces: None }],
             mark: Mark { lengths: vec![417], elapsed: Duration::from_millis(1500), ..Mark::default() },
         }
     }

@@ -17,7 +17,7 @@ mod permutation;
 mod stop;
 
 pub(crate) use self::agenda::{Agenda, Done, Named, Pause, Retried, Seat, Setup, Task, Underway, Work};
-pub use self::journal::{Journal, JournalError, Mark, Recorded, Tallied, Tally};
+pub use self::journal::{Journal, JournalError, Mark, Recorded, Stamp, Tallied, Tally};
 pub use self::ledger::Checkpoint;
 pub(crate) use self::ledger::{Counts, Finished, Known, Ticket};
 pub use self::listing::listing;

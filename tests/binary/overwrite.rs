@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use nix::sys::signal::Signal::SIGINT;
+use nix::sys::signal::Signal::{SIGINT, SIGKILL};
+use serde_json::Value;
 
 use super::peers::{ClosedPort, Gate, Peer, Step, polite};
-use super::program::{Ended, Running, rows_in, run, scan};
+use super::program::{Ended, Running, hailer, rows_in, run, scan};
 
 /// A folder with what a scan came to, in two files.
 struct Results {
@@ -129,4 +130,110 @@ fn a_canary_that_is_dead_costs_no_journal() {
     let resume = ["--resume", "left.csv", "--canary", &canary.target("smtp")];
     let ended = run(scan(resume).current_dir(results.path()));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+/// A scan that goes to its end when a gate opens, to that file.
+fn held(folder: &Path, words: &[&str]) -> (Peer, Gate, Running) {
+    let gate = Gate::default();
+    let peer = Peer::new([vec![Step::Hold(gate.clone())], polite("220 ready\r\n")].concat());
+    let running = Running::start(scan([peer.target("smtp")]).args(words).current_dir(folder));
+    peer.until_connected();
+    (peer, gate, running)
+}
+
+/// The command that words tell.
+fn told<'a>(words: &'a str, before: &str) -> Vec<&'a str> {
+    words.lines().find_map(|line| line.split_once(before)).unwrap().1.split(' ').collect()
+}
+
+/// What has come to the place of a report is not replaced, and is told with the commands that have the report all the same.
+#[test]
+fn what_comes_to_the_place_of_a_report_stays() {
+    for (name, leave) in [("book.xlsx", false), ("page.html", false), ("book.xlsx", true), ("page.html", true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        let words = if leave {
+            fs::write(&path, "old").unwrap();
+            vec!["-o", name, "--overwrite"]
+        } else {
+            vec!["-o", name]
+        };
+        let (peer, gate, running) = held(folder.path(), &words);
+        fs::write(&path, "precious").unwrap();
+        gate.open();
+        let ended = running.end();
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+        assert!(
+            ended.stderr.contains(": something has come there meanwhile, and is not replaced: "),
+            "{}",
+            ended.stderr
+        );
+        let command = told(&ended.stderr, " make another: hailer ");
+        assert_eq!(run(hailer(&command).current_dir(folder.path())).code, Some(0), "{command:?}");
+        let other = format!("{}-new.{}", path.file_stem().unwrap().display(), path.extension().unwrap().display());
+        assert!(folder.path().join(other).exists(), "{command:?}");
+
+        let resume = || run(scan(["--resume", name]).current_dir(folder.path()));
+        assert_eq!((resume().code, fs::read_to_string(&path).unwrap().as_str()), (Some(1), "precious"));
+        fs::rename(&path, folder.path().join("away")).unwrap();
+        let ended = resume();
+        assert_eq!((ended.code, peer.connections()), (Some(0), 1), "{}", ended.stderr);
+        assert!(path.exists() && !folder.path().join(format!("{name}.hailer-rows")).exists());
+    }
+}
+
+/// What was there when the scan began makes room, also where the scan is gone on with, and what is free stays free.
+#[test]
+fn what_was_there_when_a_scan_began_is_replaced_in_the_end() {
+    for is_stopped in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let [book, page] = ["book.xlsx", "page.html"].map(|name| folder.path().join(name));
+        fs::write(&book, "old").unwrap();
+        let (_peer, gate, running) = held(folder.path(), &["-o", "book.xlsx", "-o", "page.html", "--overwrite"]);
+        if is_stopped {
+            running.signal(SIGKILL);
+            assert_eq!(running.end().code, None);
+            gate.open();
+            let ended = run(scan(["--resume", "book.xlsx"]).current_dir(folder.path()));
+            assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        } else {
+            gate.open();
+            assert_eq!(running.end().code, Some(0));
+        }
+        assert!(fs::read(&book).unwrap().starts_with(b"PK") && page.exists());
+    }
+}
+
+/// What a scan put there itself before it was killed is no obstacle to it; nor is anything to one that an earlier version
+/// began, which did not keep what was there.
+#[test]
+fn a_report_that_the_scan_itself_put_there_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_peer, gate, running) = held(folder.path(), &["-o", "book.xlsx"]);
+    let manifest = folder.path().join("book.xlsx.manifest.json");
+    fs::create_dir_all(manifest.join("full")).unwrap();
+    gate.open();
+    let ended = running.end();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let book = folder.path().join("book.xlsx");
+    assert!(book.exists() && ended.stderr.contains("book.xlsx.manifest.json"), "{}", ended.stderr);
+    fs::remove_dir_all(&manifest).unwrap();
+    let journal = folder.path().join("book.xlsx.hailer");
+    let left: Value = serde_json::from_slice(&fs::read(&journal).unwrap()).unwrap();
+    let copy = fs::read(folder.path().join("book.xlsx.hailer-rows")).unwrap();
+    let resume = || run(scan(["--resume", "book.xlsx"]).current_dir(folder.path()));
+    let ended = resume();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(manifest.exists());
+
+    let mut old = left;
+    assert!(old["outputs"][0].as_object_mut().unwrap().remove("replaces").is_some());
+    fs::write(&journal, old.to_string()).unwrap();
+    fs::write(folder.path().join("book.xlsx.hailer-rows"), copy).unwrap();
+    fs::remove_file(&manifest).unwrap();
+    fs::write(&book, "whoever put it there").unwrap();
+    let ended = resume();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(fs::read(&book).unwrap().starts_with(b"PK"));
 }
