@@ -54,6 +54,11 @@ impl Beside {
         beside(&self.0, ".hailer-stdin")
     }
 
+    /// Where the journal is, of an output in another folder than that, as long as the scan is not done.
+    pub(super) fn pointer(&self) -> PathBuf {
+        beside(&self.0, ".hailer-at")
+    }
+
     /// The rows that a report is made of, as long as it is not done.
     pub(super) fn rows(&self) -> PathBuf {
         beside(&self.0, ".hailer-rows")
@@ -92,7 +97,23 @@ pub(super) fn unfinished(place: &Path) -> Option<PathBuf> {
         let outputs = Journal::read(journal).map(|journal| journal.outputs).unwrap_or_default();
         outputs.iter().any(|output| self::place(&output.path) == place)
     };
-    files_beside(place, JOURNAL).find(writes).map(|journal| Beside::named(&journal).output().to_owned())
+    let elsewhere = pointed_to(place).map(|first| Beside::new(first).journal()).filter(writes);
+    let journal = elsewhere.or_else(|| files_beside(place, JOURNAL).find(writes));
+    journal.map(|journal| Beside::named(&journal).output().to_owned())
+}
+
+/// The first output of the scan that writes to a place from another folder, or did: what is left of a pointer tells nothing
+/// once no journal names the place.
+pub(super) fn pointed_to(place: &Path) -> Option<PathBuf> {
+    let text = fs::read_to_string(Beside::new(place.to_owned()).pointer()).ok()?;
+    Some(PathBuf::from(text.strip_suffix('\n').unwrap_or(&text)))
+}
+
+/// Where the outputs of a scan are that have its journal in another folder than their own.
+pub(super) fn elsewhere(outputs: &[Recorded]) -> Vec<PathBuf> {
+    let mut places = outputs.iter().map(|output| place(&output.path));
+    let folder = places.next().and_then(|first| first.parent().map(Path::to_owned));
+    places.filter(|place| place.parent() != folder.as_deref()).collect()
 }
 
 /// What an output of a scan is to be, where that is made of all its rows.
@@ -128,6 +149,7 @@ mod tests {
             let beside = Beside::named(Path::new(name));
             let names = [beside.journal(), beside.manifest(), beside.names(), beside.stdin(), beside.rows()];
             let expected = [".hailer", ".manifest.json", ".hailer-names", ".hailer-stdin", ".hailer-rows"];
+            assert_eq!(beside.pointer(), PathBuf::from("out/rows.csv.hailer-at"), "{name}");
             assert_eq!(names, expected.map(|ending| PathBuf::from(format!("out/rows.csv{ending}"))), "{name}");
         }
     }

@@ -13,12 +13,12 @@ use std::time::{Duration, SystemTime};
 use hailer::manifest::{Canaries, Endpoints, Manifest, Middleboxes, Output, RetriedEndpoints, Scope, Settings, counts};
 use hailer::output::escape::escape;
 use hailer::output::schema::SCHEMA_VERSION;
-use hailer::output::{Report, Timestamp, sync_folder};
+use hailer::output::{Report, Timestamp, replace, sync_folder};
 use hailer::{Journal, NamesLog, Stats, Tally};
 use nix::unistd::{AccessFlags, access};
 
 use super::Failure;
-use super::beside::{Beside, keep_from_others, report_of, rows_of};
+use super::beside::{Beside, elsewhere, keep_from_others, place, pointed_to, report_of, rows_of};
 use super::keeper::{Files, keep};
 use super::outputs::Outputs;
 use super::spool::Spool;
@@ -110,7 +110,8 @@ impl Kept {
         keep_from_others(&path, self.beside.output())?;
         // In this order: without a journal nothing else is looked at.
         let rows = self.reports().into_iter().map(|report| report.rows);
-        for path in [self.beside.journal(), self.beside.stdin(), self.beside.names()].into_iter().chain(rows) {
+        let beside = [self.beside.journal(), self.beside.stdin(), self.beside.names()];
+        for path in beside.into_iter().chain(rows).chain(self.pointers()) {
             remove(&path)?;
         }
         sync_folder(self.beside.output())
@@ -134,6 +135,7 @@ impl Kept {
             self.sync_folders()?;
             self.journal.takes_over = false;
         }
+        self.point();
         outputs.begin()
     }
 
@@ -142,9 +144,29 @@ impl Kept {
     fn of_before(&self) -> Vec<PathBuf> {
         let others = self.journal.outputs.iter().skip(1).map(|output| Beside::new(output.path.clone()));
         let others = others.flat_map(|other| [other.journal(), other.manifest(), other.stdin(), other.names()]);
+        // Those that are needed are written anew.
+        let pointers = self.journal.outputs.iter().map(|output| Beside::new(place(&output.path)).pointer());
         let takes_stdin = self.journal.command.get("targets").is_some_and(|targets| targets.iter().any(|it| it == "-"));
         let stdin = (!takes_stdin).then(|| self.beside.stdin());
-        others.chain([self.beside.manifest(), self.beside.names()]).chain(stdin).collect()
+        others.chain(pointers).chain([self.beside.manifest(), self.beside.names()]).chain(stdin).collect()
+    }
+
+    /// Leaves word in other folders of where the journal is.
+    fn point(&self) {
+        let Some(first) = self.journal.outputs.first() else { return };
+        for place in elsewhere(&self.journal.outputs) {
+            let pointer = Beside::new(place.clone()).pointer();
+            let written = replace(&pointer, format!("{}\n", first.path.display()).as_bytes());
+            // Where it cannot be, as in a folder that is not ours, the output is all that is there to see.
+            let _ = written.and_then(|()| keep_from_others(&pointer, &place));
+        }
+    }
+
+    /// Those that are this scan's.
+    fn pointers(&self) -> Vec<PathBuf> {
+        let first = self.journal.outputs.first().map(|first| first.path.clone());
+        let ours = elsewhere(&self.journal.outputs).into_iter().filter(|place| pointed_to(place) == first);
+        ours.map(|place| Beside::new(place).pointer()).collect()
     }
 
     fn sync_folders(&self) -> io::Result<()> {

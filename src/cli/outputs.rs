@@ -189,8 +189,9 @@ fn refuse_what_is_at(file: Regular<'_>) -> Result<(), Failure> {
         }
         // Where rows are what the output is, they have been spoken of.
         (true | false, _) if file.is_report && rows.exists() && !is_empty(&rows) => {
-            let advice = "see what they are (`hailer report`), and remove them or have them replaced (--overwrite)";
-            refuse(&format!("rows of a scan that left no journal are there ({}): {advice}", rows.display()))
+            let advice = "go on with that scan (--resume with its first output), or see what they are (`hailer report`), and \
+                          have them replaced (--overwrite)";
+            refuse(&format!("rows of a scan are there whose journal is not ({}): {advice}", rows.display()))
         }
         (true | false, _) => Ok(()),
     }

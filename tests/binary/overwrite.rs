@@ -237,3 +237,44 @@ fn a_report_that_the_scan_itself_put_there_is_made_again() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(fs::read(&book).unwrap().starts_with(b"PK"));
 }
+
+/// Every command knows the outputs of an unfinished scan, also those in other folders than its journal's.
+#[test]
+fn outputs_in_another_folder_are_known_for_those_of_an_unfinished_scan() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("q")).unwrap();
+    fs::write(path("other.ndjson"), "{\"ip\":\"127.0.0.1\",\"port\":25,\"service\":\"smtp\",\"outcome\":\"silent\"}\n")
+        .unwrap();
+    let (peer, gate, running) = held(folder.path(), &["-o", "l.csv", "-o", "q/l.xlsx", "-o", "q/m.ndjson"]);
+    running.signal(SIGKILL);
+    assert_eq!(running.end().code, None);
+    gate.open();
+    let first = path("l.csv").canonicalize().unwrap();
+    for name in ["q/l.xlsx", "q/m.ndjson"] {
+        let ended = run(scan(["127.0.0.1", "-o", name]).current_dir(folder.path()));
+        let words = format!(
+            "hailer: -o {name}: an unfinished scan writes to it: go on with that (--resume {})",
+            first.display()
+        );
+        assert!(ended.code == Some(2) && ended.stderr.starts_with(&words), "{}", ended.stderr);
+        let ended = run(hailer(["report", "other.ndjson", "--overwrite", "-o", name]).current_dir(folder.path()));
+        let words = format!("hailer: -o {name}: an unfinished scan wrote it: name another file\n");
+        assert_eq!((ended.code, ended.stderr), (Some(2), words));
+    }
+    let ended = run(scan(["--resume", "l.csv"]).current_dir(folder.path()));
+    assert_eq!((ended.code, peer.connections()), (Some(0), 2), "{}", ended.stderr);
+    let mut left: Vec<_> = fs::read_dir(path("q")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["l.xlsx", "m.ndjson"]);
+    // Of what another scan has taken over there is no such word.
+    let (_peer, _gate, running) = held(folder.path(), &["-o", "l.csv", "-o", "q/m.ndjson", "--overwrite"]);
+    running.signal(SIGKILL);
+    assert_eq!(running.end().code, None);
+    assert!(path("q/m.ndjson.hailer-at").exists());
+    let ended = run(scan([peer.target("smtp")]).args(["-o", "q/m.ndjson", "--overwrite"]).current_dir(folder.path()));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(!path("q/m.ndjson.hailer-at").exists());
+    let ended = run(hailer(["report", "other.ndjson", "--overwrite", "-o", "q/m.ndjson"]).current_dir(folder.path()));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}

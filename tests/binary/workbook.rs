@@ -99,8 +99,8 @@ fn what_is_there_is_kept() {
     fs::remove_file(folder.join("rows.xlsx")).unwrap();
     fs::write(folder.join("rows.xlsx.hailer-rows"), "{}\n").unwrap();
     refused(
-        "rows of a scan that left no journal are there (rows.xlsx.hailer-rows): see what they are (`hailer report`), and \
-         remove them or have them replaced (--overwrite)",
+        "rows of a scan are there whose journal is not (rows.xlsx.hailer-rows): go on with that scan (--resume with its \
+         first output), or see what they are (`hailer report`), and have them replaced (--overwrite)",
     );
     fs::write(folder.join("rows.xlsx"), "precious").unwrap();
     assert_eq!(again(&["--overwrite"]).code, Some(0));
