@@ -411,6 +411,16 @@ fn csv_for_spreadsheets() {
     assert!(comma.contains(",tls,1.5,20.042,3,220,"), "a comma is no decimal mark where it separates: {comma}");
 }
 
+/// A combining mark takes no column, and the blanks before it do.
+#[test]
+fn what_takes_no_column_moves_nothing_beyond_the_width() {
+    let row = hostile_row("\u{b01}", Vec::new(), b"");
+    for width in 60..120 {
+        let line = written(look(width, false), &row);
+        assert!(line.trim_end_matches('\n').width() <= width, "{width}: {line}");
+    }
+}
+
 #[test]
 fn csv_for_programs() {
     let text = written(csv_of(CsvProfile::Raw, Delimiter::Comma), &full());

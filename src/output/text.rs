@@ -117,7 +117,8 @@ impl Line<'_> {
     fn put_two(&mut self, first: (&str, Style), second: (&str, Style), width: usize) {
         let mut taken = 0;
         for (text, style) in [first, second] {
-            if text.is_empty() {
+            // What takes no column has no place either where the blanks before it would go too far.
+            if text.is_empty() || self.room() == 0 {
                 continue;
             }
             let mut shown = text.to_owned();
