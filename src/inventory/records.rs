@@ -12,6 +12,8 @@ use crate::output::Delimiter;
 /// No record is as long as that: a greeting has 64 KiB, and a transcript some of them.
 pub(super) const MAX_RECORD: u64 = 16 << 20;
 
+const BYTE_ORDER_MARK: [u8; 3] = *b"\xef\xbb\xbf";
+
 /// Records of a source.
 #[derive(Debug)]
 pub(super) struct Records<R> {
@@ -41,8 +43,15 @@ pub(super) enum End {
 
 impl<R: Read> Records<R> {
     pub(super) fn new(source: R, delimiter: Delimiter) -> Self {
-        let source =
-            Source { inner: source, bytes: Vec::new(), start: 0, passed: 0, quotes: 0, has_ended: false, allowance: 0 };
+        let source = Source {
+            inner: source,
+            delimiter: delimiter.as_byte(),
+            bytes: Vec::new(),
+            start: 0,
+            within: Within::Start,
+            has_ended: false,
+            allowance: 0,
+        };
         let mut reader = ReaderBuilder::new();
         let reader = reader.has_headers(false).flexible(true).delimiter(delimiter.as_byte());
         Self { reader: reader.from_reader(source) }
@@ -56,14 +65,14 @@ impl<R: Read> Records<R> {
             return Ok(None);
         }
         let (next, next_byte) = (self.reader.position().line(), self.reader.position().byte());
-        let source = self.reader.get_mut();
-        let (last, quotes) = source.pass(next_byte);
+        let source = self.reader.get_ref();
         // That is found out only in search of the end of a record.
-        let end = match source.has_ended {
-            false => End::Line,
-            true if quotes % 2 == 0 => End::File,
-            true => End::Quoted,
+        let end = match (source.has_ended, source.within) {
+            (false, _) => End::Line,
+            (true, Within::Quotes) => End::Quoted,
+            (true, Within::Start | Within::Cell | Within::Mark) => End::File,
         };
+        let last = source.place(next_byte).checked_sub(1).and_then(|at| source.bytes.get(at)).copied();
         let of_its_own = how_many(b'\n', record.as_slice());
         let behind = usize::from(end == End::Line && last == Some(b'\n'));
         let lines = u64::try_from(of_its_own + behind).unwrap_or(u64::MAX);
@@ -81,26 +90,48 @@ impl<R: Read> Records<R> {
 #[derive(Debug)]
 struct Source<R> {
     inner: R,
+    delimiter: u8,
     /// What was read last, which is all that the parser may not have seen yet.
     bytes: Vec<u8>,
     /// Where that begins.
     start: u64,
-    /// How much of it is of records that are read.
-    passed: usize,
-    /// Quotation marks in what came before it of the record that is being read.
-    quotes: usize,
+    /// Where the end of that is.
+    within: Within,
     has_ended: bool,
     allowance: u64,
 }
 
+/// Where a byte is, as the parser has it: a quotation mark opens where a cell begins, and is a character elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Start,
+    Cell,
+    Quotes,
+    /// Behind a mark in quotes, which closes them or is the first of two.
+    Mark,
+}
+
+impl Within {
+    const fn after(self, byte: u8, delimiter: u8) -> Self {
+        match (self, byte) {
+            (Self::Quotes, b'"') => Self::Mark,
+            (Self::Quotes, _) | (Self::Start | Self::Mark, b'"') => Self::Quotes,
+            (_, b'\r' | b'\n') => Self::Start,
+            (_, byte) if byte == delimiter => Self::Start,
+            _ => Self::Cell,
+        }
+    }
+}
+
 impl<R> Source<R> {
-    /// A record ends before this byte: what the byte before is, and how many quotation marks the record has.
-    fn pass(&mut self, byte: u64) -> (Option<u8>, usize) {
-        let end = self.place(byte);
-        let marks =
-            std::mem::take(&mut self.quotes) + how_many(b'"', self.bytes.get(self.passed..end).unwrap_or_default());
-        self.passed = end;
-        (end.checked_sub(1).and_then(|at| self.bytes.get(at)).copied(), marks)
+    /// Follows what was read.
+    fn follow(&mut self) {
+        for (at, byte) in (self.start..).zip(&self.bytes) {
+            // The parser passes over a byte order mark.
+            if at > 2 || !BYTE_ORDER_MARK.contains(byte) {
+                self.within = self.within.after(*byte, self.delimiter);
+            }
+        }
     }
 
     fn is_amid_crlf(&self, byte: u64) -> bool {
@@ -126,10 +157,10 @@ impl<R: Read> Read for Source<R> {
             return Ok(0);
         }
         let length = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-        self.quotes += how_many(b'"', self.bytes.get(self.passed..).unwrap_or_default());
-        (self.start, self.passed) = (self.start + length(self.bytes.len()), 0);
+        self.start += length(self.bytes.len());
         self.bytes.clear();
         self.bytes.extend_from_slice(bytes.get(..count).unwrap_or_default());
+        self.follow();
         self.allowance = self.allowance.checked_sub(length(count)).ok_or_else(|| {
             io::Error::other(format!("a row is longer than {MAX_RECORD} bytes: a quotation mark may be missing"))
         })?;
@@ -170,7 +201,11 @@ mod tests {
             ("a,b\nc,\"d", vec![(1, Line, 2), (2, Quoted, 2)]),
             ("a,b\nc,\"d\n", vec![(1, Line, 2), (2, Quoted, 2)]),
             ("a,b\nc,\"d\"\"e\"", vec![(1, Line, 2), (2, File, 2)]),
-            ("\"a\",\"b\"\n\"c\",d\"", vec![(1, Line, 2), (2, Quoted, 2)]),
+            ("a,b\nc,\"d\"\"", vec![(1, Line, 2), (2, Quoted, 2)]),
+            ("\"a\",\"b\"\n\"c\",d\"", vec![(1, Line, 2), (2, File, 2)]),
+            ("a,b\nc,3.5\" disk", vec![(1, Line, 2), (2, File, 2)]),
+            ("a,b\nc,\"d\"e\"", vec![(1, Line, 2), (2, File, 2)]),
+            ("\u{feff}\"a\",b\nc,\"d", vec![(1, Line, 2), (2, Quoted, 2)]),
             ("a\n\n", vec![(1, Line, 1)]),
             ("", vec![]),
         ] {
