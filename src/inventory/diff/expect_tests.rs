@@ -182,6 +182,35 @@ fn what_was_not_asked_is_not_otherwise() {
     manifest.configuration.depth = "tls".to_owned();
     let mut coverage = Coverage::default();
     coverage.add(&manifest).unwrap();
-    let told = expected("ip,port,severity\n192.0.2.1,25,medium\n", &shallow, &coverage);
-    assert_eq!(told, ["differs line 2 severity"]);
+    // And that what is not there is not there: who hangs up on EHLO was asked.
+    for (column, cell, differs) in [
+        ("severity", "medium", true),
+        ("capabilities", "PIPELINING", true),
+        ("auth", "PLAIN", true),
+        ("tls", "starttls", true),
+        ("cert_status", "valid", true),
+        ("findings", "cert_expired; version_disclosed", true),
+        ("findings", "anonymous_ftp; version_disclosed", false),
+        ("pasv", "192.0.2.1:30000", false),
+        ("ptr", "mx.example", false),
+    ] {
+        let told = expected(&format!("ip,port,{column}\n192.0.2.1,25,{cell}\n"), &shallow, &coverage);
+        assert_eq!(!told.is_empty(), differs, "{column} {cell}: {told:?}");
+    }
+}
+
+/// On a port for TLS that speaks in clear, who asks no more than the greeting does not ask for STARTTLS.
+#[test]
+fn tls_that_begins_in_clear_where_it_should_not_is_asked_for_in_depth() {
+    let plain = json!({
+        "service": "smtps", "tls": "not_offered", "findings": ["plain_on_tls_port"], "severity": "high",
+    });
+    let inventory =
+        "ip,port,tls,cert_status,findings\n192.0.2.1,25,starttls,self_signed,cert_self_signed; plain_on_tls_port\n";
+    assert_eq!(expected(inventory, &row(&plain), &Coverage::default()), [""; 0]);
+    let asked = row(&plain).replace("\"attempts\"", "\"capabilities\":[\"SIZE\"],\"attempts\"");
+    assert_eq!(expected(inventory, &asked, &Coverage::default()), ["differs line 2 tls cert_status findings"]);
+    // Where TLS was to begin at once it is another thing.
+    let inventory = "ip,port,tls,cert_status\n192.0.2.1,25,implicit,valid\n";
+    assert_eq!(expected(inventory, &row(&plain), &Coverage::default()), ["differs line 2 tls cert_status"]);
 }

@@ -10,7 +10,7 @@ use super::lasting::{hash_of_cell, lasting_verdict, without_port};
 use super::lines::Index;
 use super::sighting::{Keep, Origin, Sighting};
 use super::stream::Stream;
-use super::unasked::{is_unasked, told};
+use super::unasked::Asked;
 use super::why::{Told, Why, weighed};
 use super::{Changes, Choice, Gathered, Summary};
 use crate::config::Depth;
@@ -142,8 +142,9 @@ impl Holding<'_> {
     /// Something stands where a line is of.
     fn meet(&mut self, at: usize, row: &Sighting) -> io::Result<()> {
         let line = &mut self.lines[at];
+        let asked = Asked::new(row, self.asked_all, line.cell(Column::Tls).as_deref());
         for (column, expected) in &line.cells {
-            if is_unasked(*column, expected, row, self.asked_all) {
+            if asked.lacks(*column, expected) {
                 *self.gathered.summary.unasked.entry(column.as_str()).or_default() += 1;
             }
         }
@@ -327,11 +328,12 @@ impl Line {
             let found = row.identity.ip.map(|ip| ip.to_string());
             tell(Column::Ip, &ip.to_string(), found.as_deref());
         }
+        let asked = Asked::new(row, asked_all, self.cell(Column::Tls).as_deref());
         for (column, expected) in &self.cells {
             let found = row.get(*column);
             let expected = match column {
-                Column::Findings => &told(expected, row),
-                column if is_unasked(*column, expected, row, asked_all) => continue,
+                Column::Findings => &asked.told(expected),
+                column if asked.lacks(*column, expected) => continue,
                 _ => expected,
             };
             if !is_same(*column, expected, found.unwrap_or_default()) {
