@@ -89,8 +89,8 @@ impl<'a> Place<'a> {
         other.push("-new.");
         other.push(ending);
         let words = format!(
-            "something has come there meanwhile, and is not replaced: move it away and go on (--resume), or make another: \
-             hailer report {} -o {}",
+            "something has come there meanwhile, or what was there was written to, and is not replaced: move it away and \
+             go on (--resume), or make another: hailer report {} -o {}",
             shown(self.made.rows.as_os_str()),
             shown(&other)
         );
